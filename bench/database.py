@@ -1,9 +1,13 @@
 """Compares a promotion whose state is in PostgreSQL with one whose state is in files."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any, Self
+
+from psycopg import ClientCursor
 
 from bench.platform import medians, opened, registry_host
 from bench.proxy import counting
@@ -16,35 +20,41 @@ from engine.adapters.store.entry_claims import SqlEntryClaims
 from engine.adapters.store.migrations import MIGRATIONS as CHANGES
 from engine.api import Engine
 from engine.bootstrap.clock import SystemClock
-from engine.runtime.postgres_connection import PostgresConnection, PostgresServer
+from engine.runtime.postgres_connection import BoundedConnection, PostgresServer
 from engine.runtime.postgres_database import PostgresDatabase
 from tests.builders import image
 from tests.peers import raw
 from tests.peers.postgres import postgres
 from tests.scenarios.engines import engine_on, promote, with_parts
 
-ROUND_TRIPS = (0.0, 0.04)
+# To the registry and to the database, in seconds.
+ROUND_TRIPS = ((0.0, 0.0), (0.04, 0.0), (0.04, 0.002))
 _FILES, _DATABASE = "files", "PostgreSQL"
 
 
 class CountingServer(PostgresServer):
-    """Counts transactions."""
+    """Counts the exchanges with the database, each of which takes `round_trip` seconds more."""
 
-    transactions = 0
+    exchanges = 0
+    round_trip = 0.0
 
-    @contextmanager
-    def transaction(
-        self, opening: str, *, seconds: float | None = None
-    ) -> Iterator[PostgresConnection]:
-        self.transactions += 1
-        with super().transaction(opening, seconds=seconds) as db:
-            yield db
+    def connect(self) -> BoundedConnection:
+        made, server = super().connect(), self
+
+        class Cursor(ClientCursor[Any]):
+            def execute(self, *arguments: Any, **options: Any) -> Self:
+                server.exchanges += 1
+                time.sleep(server.round_trip)
+                return super().execute(*arguments, **options)
+
+        made.cursor_factory = Cursor
+        return made
 
 
 def lines(times: int = 15) -> Iterator[str]:
     with registry_host() as (host, folder), postgres() as server:
         counted = CountingServer(server.url)
-        for seconds in ROUND_TRIPS:
+        for seconds, counted.round_trip in ROUND_TRIPS:
             yield from _compared(host, folder, seconds, counted, times)
         counted.close()
 
@@ -57,22 +67,24 @@ def _compared(
         place = stack.enter_context(counting(host, seconds))[0] if seconds else host
         engines = {}
         for name in (_FILES, _DATABASE):
-            repository = f"bench/{name.lower()}-{seconds * 1000:.0f}"
+            repository = f"bench/{name.lower()}-{seconds * 1000:.0f}-{server.round_trip * 1000:.0f}"
             for number in range(times + 1):
                 content = image(f"{name} {seconds} {number}".encode())
                 raw.push(host, repository, content, f"v1.{number}.0-dev")
             registry = stack.enter_context(opened(place, repository))
-            at = folder / f"{name}-{seconds}"
+            at = folder / repository.replace("/", "-")
             engine = stack.enter_context(engine_on(registry, at))
             tables = server if name == _DATABASE else None
             engines[name] = _with_state(engine, at, repository, tables)
-        server.transactions = 0
+        server.exchanges = 0
         taken = medians({name: partial(_promote, each) for name, each in engines.items()}, times)
+    places = ("the registry", seconds), ("the database", server.round_trip)
+    away = " and ".join(f"{each * 1000:.0f} ms to {place}" for place, each in places)
     more = (taken[_DATABASE] - taken[_FILES]) * 1000
     yield (
-        f"{seconds * 1000:.0f} ms round trip to the registry: a promotion with state.url takes "
+        f"{away}: a promotion with state.url takes "
         f"{taken[_DATABASE] / taken[_FILES]:.2f} x one with files, {more:+.1f} ms, and "
-        f"{server.transactions / (times + 1):.1f} transactions"
+        f"{server.exchanges / (times + 1):.1f} exchanges with the database"
     )
 
 
@@ -84,7 +96,12 @@ def _with_state(
     if server is None:
         heads = SqlHeads(state_database(folder), repository)
         return with_parts(engine, clock=clock, leases=local, heads=heads)
-    open_tables = partial(PostgresDatabase, server, f"bench_{folder.name[-1]}")
+
+    def open_tables(kind: str, migrations: Sequence[str]) -> PostgresDatabase:
+        tables = PostgresDatabase(server, folder.name.replace("-", "_"), kind, migrations)
+        tables.migrate()
+        return tables
+
     return with_parts(
         engine,
         clock=clock,

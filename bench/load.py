@@ -66,7 +66,9 @@ def _publish(host: str, cases: Lanes) -> None:
 
 
 @contextmanager
-def served(folder: Path, slack: FakeSlack) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def served(
+    folder: Path, slack: FakeSlack, **variables: str
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run `floe serve` in `folder` and stop it at the end; yield the process and its URL."""
     environ = {
         "PATH": os.environ["PATH"],
@@ -74,6 +76,7 @@ def served(folder: Path, slack: FakeSlack) -> Iterator[tuple[subprocess.Popen[by
         "SLACK_BOT_TOKEN": BOT_TOKEN,
         "SLACK_SIGNING_SECRET": SECRET,
         "SLACK_API_URL": slack.url,
+        **variables,
     }
     command = [sys.executable, "-c", _PROGRAM, "serve", "--port", "0"]
     log = folder / "serve.log"

@@ -13,12 +13,14 @@ import httpx
 
 from bench.platform import REPOSITORY, opened, registry_host
 from engine.adapters.ledger.encoding import decode, encode, head_tag, sequence_tag
-from engine.bootstrap import open_engine, open_platform
+from engine.bootstrap import open_products
 from engine.config import load_config
 from engine.domain.ledger import ChainEnd, LedgerEntry, draft_after
 from engine.domain.manifest import Manifest
+from engine.domain.product import UNNAMED
 from engine.domain.record import PromotionRecord
 from engine.ports import Registry
+from engine.ports.telemetry import NO_METRICS
 from tests.builders import image
 from tests.domain.records import AT, a_promotion
 from tests.peers import raw
@@ -78,12 +80,11 @@ def served(host: str, folder: Path, records: int) -> Iterator[str]:
     file.write_text(_MANIFEST % (host, REPOSITORY))
     config = load_config(file, {})
     with (
-        open_engine(config, served=True) as engine,
-        open_platform(config, engine) as platform,
-        open_web(platform, config) as app,
+        open_products({UNNAMED: config}, NO_METRICS, several=False) as products,
+        open_web(products, config) as app,
         serving(app) as url,
     ):
-        kept = app.extensions["floe"].records
+        kept = app.extensions["floe"].sites[UNNAMED].records
         while not kept.refresh():
             pass
         yield url

@@ -1,32 +1,42 @@
 """Listeners for buttons, modals, the message shortcut and events."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from slack_bolt import App
 
 from bot.app_home import AppHomes
-from bot.blocks.elements import Payload
+from bot.blocks.change import CANCEL, RESCHEDULE
+from bot.blocks.elements import Block, Payload
+from bot.blocks.group_lock import UNLOCK_ALL
 from bot.blocks.lock import UNLOCK
+from bot.blocks.overview import SEARCH
 from bot.blocks.rendering_context import RenderingContext
 from bot.blocks.thread import APPROVE, REJECT
+from bot.catalog import Catalog
 from bot.dispatcher import Dispatcher
 from bot.forms import Forms
+from bot.home_search import HomeSearch
 from bot.identity import SlackIdentities
 from bot.inbox import new_action
-from bot.listeners import InvalidFormError, wrap_click, wrap_submission
+from bot.listeners import InvalidFormError, wrap_click, wrap_options, wrap_submission
+from bot.menu import Menu
+from bot.modal_inputs import MOST_OPTIONS, PRODUCT, option, read_input, read_metadata
 from bot.modals import (
+    LOCK_ALL_FORM,
     LOCK_FORM,
     PROMOTE_FORM,
     REJECT_FORM,
+    RESCHEDULE_FORM,
+    ROLLBACK_CHOICE,
     ROLLBACK_FORM,
+    UNLOCK_ALL_FORM,
+    UNLOCK_CHOICE,
     UNLOCK_FORM,
-    read_input,
-    read_metadata,
 )
 from bot.options import InvalidCommandError
-from bot.parse import Lock, Unlock, parse_promote
+from bot.parse import Lock, Rollback, Unlock, parse_promote
 from bot.parse import Promote as Promotion
 from bot.payloads import (
     Body,
@@ -39,7 +49,9 @@ from bot.payloads import (
 )
 from bot.slack_text import normalize
 from engine.domain.errors import UsageError
-from engine.domain.parsing import parse_lock_duration
+from engine.domain.parsing import parse_lock_duration, parse_version
+from engine.domain.product import UNNAMED
+from engine.domain.scheduled_time import parse_scheduled_time
 from engine.domain.text import reason_text
 
 LOCK_SHORTCUT = "lock_from_message"
@@ -53,27 +65,41 @@ class InteractionListeners:
         forms: Forms,
         homes: AppHomes,
         identities: SlackIdentities,
-        rendering: RenderingContext,
+        catalog: Catalog,
+        search: HomeSearch,
     ) -> None:
         self._dispatcher = dispatcher
         self._forms = forms
         self._homes = homes
         self._identities = identities
-        self._rendering = rendering
+        self._catalog = catalog
+        self._search = search
 
     def listen(self, app: App) -> None:
-        app.action(APPROVE)(wrap_click("Not approved", self.approve, self._notify))
+        app.action(APPROVE)(wrap_click("Not approved", self._decision("approve"), self._notify))
         app.action(REJECT)(wrap_click("Not opened", self.open_reject_form, self._notify))
+        app.action(CANCEL)(wrap_click("Not cancelled", self._decision("cancel"), self._notify))
+        app.action(RESCHEDULE)(wrap_click("Not opened", self.open_reschedule_form, self._notify))
         app.action(UNLOCK)(wrap_click("Not opened", self.open_unlock_form, self._notify))
+        app.action(UNLOCK_ALL)(wrap_click("Not opened", self.open_unlock_all_form, self._notify))
+        app.action(PRODUCT)(wrap_click("Not shown", self.change_product, _drop_answer))
+        app.options(PRODUCT)(wrap_options(self.find_products))
+        app.options(SEARCH)(wrap_options(self._search.find))
+        app.action(SEARCH)(wrap_click("Not shown", self._search.show, self._notify))
         # Link buttons, and buttons of other floe versions, are only acknowledged.
         app.action(re.compile(".*"))(wrap_click("Not done", _ignore, self._notify))
         app.shortcut(LOCK_SHORTCUT)(wrap_click("Not opened", self.open_lock_form, self._notify))
         forms: Mapping[str, tuple[str, Callable[[Body], None]]] = {
             PROMOTE_FORM: ("version", self.submit_promotion),
             ROLLBACK_FORM: ("reason", self.submit_rollback),
+            ROLLBACK_CHOICE: ("version", self.submit_rollback_choice),
             LOCK_FORM: ("reason", self.submit_lock),
             UNLOCK_FORM: ("reason", self.submit_unlock),
+            UNLOCK_CHOICE: ("reason", self.submit_unlock),
+            LOCK_ALL_FORM: ("reason", self.submit_lock_all),
+            UNLOCK_ALL_FORM: ("reason", self.submit_unlock_all),
             REJECT_FORM: ("reason", self.submit_rejection),
+            RESCHEDULE_FORM: ("at", self.submit_time),
         }
         for callback_id, (first, listen) in forms.items():
             app.view(callback_id)(wrap_submission("Not done", first, listen))
@@ -83,66 +109,114 @@ class InteractionListeners:
         # Slack would send other events again and again if they were not acknowledged.
         app.event(re.compile(".*"))(wrap_click("Not handled", _ignore, _drop_answer))
 
-    def approve(self, body: Body) -> None:
-        origin, arguments = read_click_origin(body), {"change": read_action_value(body)}
-        delivery = read_text(body, "trigger_id")
-        self._dispatcher.accept(new_action("approve", origin, arguments, delivery))
+    def open_reschedule_form(self, body: Body) -> None:
+        origin = read_click_origin(body)
+        self._forms.open_reschedule(read_trigger(body, origin), read_action_value(body))
 
     def open_reject_form(self, body: Body) -> None:
         origin = read_click_origin(body)
         self._forms.open_reject(read_trigger(body, origin), read_action_value(body))
 
     def open_unlock_form(self, body: Body) -> None:
-        origin, target = read_click_origin(body), read_action_value(body)
-        self._rendering.path.environment(target)
-        self._forms.open_unlock(read_trigger(body, origin), Unlock(target))
+        origin = read_click_origin(body)
+        product, _, target = read_action_value(body).rpartition("/")
+        self._catalog.products.named(product).engine.path.environment(target)
+        self._forms.open_unlock(read_trigger(body, origin), Unlock(target, product=product))
 
     def open_lock_form(self, body: Body) -> None:
         origin = read_click_origin(body)
-        self._forms.open_lock(read_trigger(body, origin), Lock(self._rendering.last_environment))
+        trigger, product = read_trigger(body, origin), self._catalog.menu(origin).default
+        if product is None:
+            self._forms.open_choice("lock", trigger, "")
+            return
+        target = self._catalog.rendering(product).last_environment
+        self._forms.open_lock(trigger, Lock(target, product=product))
+
+    def change_product(self, body: Body) -> None:
+        """Show the environments of the product that was chosen in a form."""
+        view, _ = _view(body)
+        self._forms.change_product(view, read_action_value(body))
+
+    def find_products(self, body: Body) -> Sequence[Block]:
+        """List the products that match the typed text."""
+        typed, origin = normalize(read_text(body, "value")), read_click_origin(body)
+        return [option(name) for name in self._catalog.search(typed, origin)[:MOST_OPTIONS]]
 
     def submit_promotion(self, body: Body) -> None:
         view, metadata = _view(body)
         version = normalize(read_input(view, "version"))
-        target = read_input(view, "target") or self._rendering.last_environment
+        product, rendering = self._place(view, metadata)
+        target = read_input(view, "target") or rendering.last_environment
+        menu = Menu({product: rendering.path}, product)
         try:
-            parsed = parse_promote(f"{version} {target}", self._rendering.path, "")
+            parsed = parse_promote(f"{version} {target}", menu, "")
         except InvalidCommandError as error:
             raise InvalidFormError({"version": str(error)}) from error
+        options = isinstance(parsed, Promotion) and (parsed.overrides or parsed.at)
         # The version field takes no options, and the environment comes from its own input.
-        if not isinstance(parsed, Promotion) or parsed.target != target or parsed.overrides:
+        if not isinstance(parsed, Promotion) or parsed.target != target or options:
             raise InvalidFormError({"version": "Enter one version, for example v1.2.3"})
         source = parsed.source or ""
         arguments = {"version": parsed.version, "source": source, "target": parsed.target}
-        self._submit("promote", body, metadata, arguments)
+        if read_input(view, "at"):
+            arguments["at"] = self._time(view)
+        self._submit("promote", body, metadata, arguments, product)
 
     def submit_rollback(self, body: Body) -> None:
         view, metadata = _view(body)
         arguments = {name: metadata.get(name, "") for name in ("version", "target", "running")}
-        self._submit("rollback", body, metadata, arguments | {"reason": _reason(view)})
+        product = metadata.get("product", "")
+        self._submit("rollback", body, metadata, arguments | {"reason": _reason(view)}, product)
+
+    def submit_rollback_choice(self, body: Body) -> None:
+        """Show the impact of the rollback that was chosen."""
+        view, metadata = _view(body)
+        product, rendering = self._place(view, metadata)
+        version = normalize(read_input(view, "version"))
+        target = read_input(view, "target") or rendering.last_environment
+        if version:
+            parse_version(version)
+        origin = read_view_origin(body, metadata)
+        command = Rollback(version or None, target, product=product)
+        self._forms.open_rollback(read_trigger(body, origin), command)
 
     def submit_lock(self, body: Body) -> None:
         view, metadata = _view(body)
-        duration = normalize(read_input(view, "duration"))
-        if duration:
-            try:
-                parse_lock_duration(duration)
-            except UsageError as error:
-                raise InvalidFormError({"duration": str(error)}) from error
-        last = self._rendering.last_environment
-        target = read_input(view, "target") or metadata.get("target") or last
-        arguments = {"target": target, "duration": duration, "reason": _reason(view)}
-        self._submit("lock", body, metadata, arguments)
+        product, rendering = self._place(view, metadata)
+        target = read_input(view, "target") or metadata.get("target") or rendering.last_environment
+        arguments = {"target": target, "duration": _duration(view), "reason": _reason(view)}
+        self._submit("lock", body, metadata, arguments, product)
 
     def submit_unlock(self, body: Body) -> None:
         view, metadata = _view(body)
-        arguments = {"target": metadata.get("target", ""), "reason": _reason(view)}
-        self._submit("unlock", body, metadata, arguments)
+        product, _ = self._place(view, metadata)
+        target = read_input(view, "target") or metadata.get("target", "")
+        arguments = {"target": target, "reason": _reason(view)}
+        self._submit("unlock", body, metadata, arguments, product)
+
+    def open_unlock_all_form(self, body: Body) -> None:
+        trigger = read_trigger(body, read_click_origin(body))
+        self._forms.open_unlock_all(trigger, read_action_value(body))
+
+    def submit_lock_all(self, body: Body) -> None:
+        view, metadata = _view(body)
+        arguments = {"target": metadata.get("target", ""), "duration": _duration(view)}
+        self._submit("lock_all", body, metadata, arguments | {"reason": _reason(view)})
+
+    def submit_unlock_all(self, body: Body) -> None:
+        view, metadata = _view(body)
+        arguments = {"lock": metadata.get("lock", ""), "reason": _reason(view)}
+        self._submit("unlock_all", body, metadata, arguments)
 
     def submit_rejection(self, body: Body) -> None:
         view, metadata = _view(body)
         arguments = {"change": metadata.get("change", ""), "reason": _reason(view)}
         self._submit("reject", body, metadata, arguments)
+
+    def submit_time(self, body: Body) -> None:
+        view, metadata = _view(body)
+        arguments = {"change": metadata.get("change", ""), "at": self._time(view)}
+        self._submit("reschedule", body, metadata, arguments)
 
     def publish_home(self, body: Body) -> None:
         event = body.get("event") or {}
@@ -152,13 +226,42 @@ class InteractionListeners:
     def clear_groups(self, _body: Body) -> None:
         self._identities.clear_group_cache()
 
+    def _place(
+        self, view: Mapping[str, Any], metadata: Mapping[str, str]
+    ) -> tuple[str, RenderingContext]:
+        """The product of a form, chosen in it or known before."""
+        product = read_input(view, "product") or metadata.get("product", UNNAMED)
+        return product, self._catalog.rendering(product)
+
+    def _decision(self, kind: str) -> Callable[[Body], None]:
+        def accept(body: Body) -> None:
+            origin, arguments = read_click_origin(body), {"change": read_action_value(body)}
+            delivery = read_text(body, "trigger_id")
+            self._dispatcher.accept(new_action(kind, origin, arguments, delivery))
+
+        return accept
+
+    def _time(self, view: Mapping[str, Any]) -> str:
+        at = normalize(read_input(view, "at"))
+        try:
+            parse_scheduled_time(at, self._catalog.now())
+        except UsageError as error:
+            raise InvalidFormError({"at": str(error)}) from error
+        return at
+
     def _submit(
-        self, kind: str, body: Body, metadata: Mapping[str, str], arguments: dict[str, str]
+        self,
+        kind: str,
+        body: Body,
+        metadata: Mapping[str, str],
+        arguments: dict[str, str],
+        product: str = UNNAMED,
     ) -> None:
         view, _ = _view(body)
         delivery = "\0".join((str(view.get("id")), str(view.get("hash"))))
         origin = read_view_origin(body, metadata)
-        self._dispatcher.accept(new_action(kind, origin, arguments, delivery))
+        named = {"product": product} if product else {}
+        self._dispatcher.accept(new_action(kind, origin, named | arguments, delivery))
 
     def _notify(self, body: Body, answer: Payload) -> None:
         self._dispatcher.notify(read_click_origin(body), answer)
@@ -177,6 +280,16 @@ def _view(body: Body) -> tuple[Mapping[str, Any], dict[str, str]]:
     if not isinstance(view, dict):
         raise UsageError("Slack's request contains no form, so nothing was done")
     return view, read_metadata(view)
+
+
+def _duration(view: Mapping[str, Any]) -> str:
+    duration = normalize(read_input(view, "duration"))
+    if duration:
+        try:
+            parse_lock_duration(duration)
+        except UsageError as error:
+            raise InvalidFormError({"duration": str(error)}) from error
+    return duration
 
 
 def _reason(view: Mapping[str, Any]) -> str:

@@ -1,20 +1,17 @@
 """Builds and runs the Slack bot: a Bolt app and its worker threads."""
 
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from slack_bolt import App
-from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.error import BoltUnhandledRequestError
-from slack_bolt.response import BoltResponse
 
 from bot.actions import InteractionListeners
 from bot.app_home import AppHomes
-from bot.blocks.rendering_context import RenderingContext
+from bot.bolt_app import build_app
+from bot.catalog import Catalog
 from bot.change_feed import FeedFollower
 from bot.commands import CommandListeners
 from bot.database import MIGRATIONS, BotStore, bot_database
@@ -22,26 +19,31 @@ from bot.dispatcher import Dispatcher
 from bot.ephemeral import EphemeralStore
 from bot.forms import Forms
 from bot.gate_progress import GateProgressStore
-from bot.handlers import ActionHandlers
+from bot.group_lock_store import GroupLockStore
+from bot.group_locks import GroupLocks
+from bot.handlers import ActionHandlers, Kind
+from bot.home_search import HomeSearch
 from bot.identity import SlackIdentities
 from bot.inbox import Inbox
+from bot.lock_actions import LockActions
 from bot.lock_banners import LockBanners
 from bot.message_store import MessageStore
 from bot.modal_opener import ModalOpener
 from bot.outbox import Outbox, OutboxTiming
-from bot.request_verification import RequestVerification
+from bot.overviews import Overviews
+from bot.recent_products import RecentProducts
 from bot.sender import Sender
 from bot.socket_mode import SocketConnection
+from bot.status_actions import StatusActions
 from bot.thread_content import card_key
-from bot.webapi import SlackApi, quiet_logger, web_client
+from bot.webapi import SlackApi, web_client
 from engine.bootstrap.leader import Leader, leader_of
 from engine.bootstrap.state import open_database
-from engine.config import Config
+from engine.config import ServerConfig
 from engine.domain.errors import ConfigError
 from engine.domain.operator import IdentitySource
-from engine.platform import Platform
+from engine.platform import Products
 
-_log = logging.getLogger(__name__)
 _LISTENERS = 32
 # Between looks at a database that other servers use too.
 _SHARED_POLL_SECONDS = 0.5
@@ -101,69 +103,158 @@ class Bot:
 
 @contextmanager
 def run_bot(
-    platform: Platform, config: Config, tokens: Tokens, timing: OutboxTiming | None = None
+    products: Products, server: ServerConfig, tokens: Tokens, timing: OutboxTiming | None = None
 ) -> Iterator[Bot]:
     """
-    Run the bot of `platform` inside the `with` block, and continue with unfinished work.
+    Run one bot for all `products` inside the `with` block, and continue with unfinished work.
 
-    The platform's worker is woken but not started. Raises StoreUnavailableError if `bot.db` cannot
-    be used.
+    The worker of the products is woken but not started. Raises StoreUnavailableError if `bot.db`
+    cannot be used.
     """
     database = open_database(
-        config,
+        server,
         "bot",
         MIGRATIONS,
-        lambda: bot_database(config.state_dir),
+        lambda: bot_database(server.state_dir),
         wait_seconds=_SHARED_WAIT_SECONDS,
     )
-    store = BotStore(database, lambda: platform.engine.now().timestamp())
+    now = products.worker.clock.now
+    store = BotStore(database, lambda: now().timestamp())
     try:
-        with _build_bot(platform, config, tokens, store, timing) as bot:
+        with _build_bot(_base(products, server, tokens, store, timing), tokens) as bot:
             yield bot
     finally:
         store.close()
 
 
-@contextmanager
-def _build_bot(
-    platform: Platform, config: Config, tokens: Tokens, store: BotStore, timing: OutboxTiming | None
-) -> Iterator[Bot]:
+@dataclass(frozen=True)
+class _Base:
+    """The parts on which the others depend."""
+
+    store: BotStore
+    interactive: SlackApi
+    identities: SlackIdentities
+    catalog: Catalog
+    messages: MessageStore
+    ephemerals: EphemeralStore
+    recent: RecentProducts
+    links: "_LinkForwarder"
+    leader: Leader
+    outbox: Outbox
+
+
+def _base(
+    products: Products,
+    server: ServerConfig,
+    tokens: Tokens,
+    store: BotStore,
+    timing: OutboxTiming | None,
+) -> _Base:
     api = SlackApi(web_client(tokens.bot_token, tokens.api_url))
     # People wait for these calls: a failure is better than a late answer.
     interactive = SlackApi(web_client(tokens.bot_token, tokens.api_url, timeout_seconds=5))
-    engine = platform.engine
-    identities = SlackIdentities(interactive, store, engine.directory, engine.rights.groups)
-    rendering = _rendering_context(platform, config, identities)
+    # All products have the people and the groups of their server.
+    engine = next(iter(products.values())).engine
+    identities = SlackIdentities(interactive, store, engine.directory, lambda: catalog.groups)
+    catalog = Catalog(products, server, identities)
     messages, ephemerals = MessageStore(store), EphemeralStore(store)
-    links = _LinkForwarder()
-    leader = leader_of(config, "slack")
-    leads, timing, sender = leader.leads, timing or _timing(leader), Sender(api, messages)
+    links, leader = _LinkForwarder(), leader_of(server, "slack")
+    timing, sender = timing or _timing(leader), Sender(api, messages)
     outbox = Outbox(sender, messages, ephemerals, links.forward, timing, engine.metrics, leader)
-    homes = AppHomes(platform, interactive, identities, messages, rendering)
+    recent = RecentProducts(store)
+    return _Base(
+        store,
+        interactive,
+        identities,
+        catalog,
+        messages,
+        ephemerals,
+        recent,
+        links,
+        leader,
+        outbox,
+    )
+
+
+@contextmanager
+def _build_bot(base: _Base, tokens: Tokens) -> Iterator[Bot]:
+    catalog, identities, messages = base.catalog, base.identities, base.messages
+    store, outbox, leader, recent = base.store, base.outbox, base.leader, base.recent
+    overviews = Overviews(catalog, messages, recent)
+    homes = AppHomes(catalog, base.interactive, identities, overviews)
     gates = GateProgressStore(store, messages)
     follower = FeedFollower(
-        platform, store, messages, gates, identities, outbox, rendering, homes.refresh, leads
+        catalog, store, messages, gates, identities, outbox, homes.refresh, leader.leads
     )
-    links.follower = follower
-    banners = LockBanners(platform, store, messages, outbox, rendering, leads=leads)
-    handlers = ActionHandlers(platform, identities, banners, messages, rendering, follower.wake)
-    dispatcher = Dispatcher(store, Inbox(store), ephemerals, outbox, handlers.handle, leader)
-    opener = ModalOpener(interactive, dispatcher)
-    forms = Forms(platform, identities, opener, rendering)
+    base.links.follower = follower
+    stored = GroupLockStore(store)
+    banners = LockBanners(catalog, store, messages, outbox, stored, leads=leader.leads)
+    groups = GroupLocks(catalog, identities, stored, messages, outbox, leader.leads)
+    status = StatusActions(catalog, identities, overviews)
+    others = _other_actions(LockActions(catalog, identities, banners), groups, status)
+    handlers = ActionHandlers(catalog, identities, messages, recent, follower.wake, others)
+    dispatcher = Dispatcher(store, Inbox(store), base.ephemerals, outbox, handlers.handle, leader)
+    opener = ModalOpener(base.interactive, dispatcher)
+    forms = Forms(catalog, identities, opener, recent)
+    commands = CommandListeners(dispatcher, forms, catalog)
+    search = HomeSearch(catalog, opener, status)
+    clicks = InteractionListeners(dispatcher, forms, homes, identities, catalog, search)
+    parts: list[_Part] = [overviews, homes, leader, outbox, follower, banners, groups]
+    with (
+        _listening(tokens, [*parts, dispatcher, opener], commands, clicks) as (app, socket),
+        _asked_by_memberships(catalog, identities),
+    ):
+        yield Bot(app, outbox, dispatcher, messages, socket)
+
+
+def _other_actions(
+    locks: LockActions, groups: GroupLocks, status: StatusActions
+) -> dict[str, Kind]:
+    """The actions that are no changes, by kind."""
+    return {
+        "lock": locks.lock,
+        "unlock": locks.unlock,
+        "lock_all": groups.lock,
+        "unlock_all": groups.unlock,
+        "promotions": status.show_product,
+        "overview": status.show_overview,
+    }
+
+
+@contextmanager
+def _listening(
+    tokens: Tokens,
+    parts: Sequence["_Part"],
+    commands: CommandListeners,
+    clicks: InteractionListeners,
+) -> Iterator[tuple[App, SocketConnection | None]]:
+    """Run the parts and the app, which receives requests last and stops first."""
     with ThreadPoolExecutor(_LISTENERS, thread_name_prefix="floe-slack-listen") as listeners:
-        app = _build_app(tokens, listeners)
-        CommandListeners(dispatcher, forms, rendering).listen(app)
-        InteractionListeners(dispatcher, forms, homes, identities, rendering).listen(app)
-        parts: list[_Part] = [homes, leader, outbox, follower, banners, dispatcher, opener]
+        app = build_app(tokens.bot_token, tokens.api_url, tokens.signing_secrets, listeners)
+        commands.listen(app)
+        clicks.listen(app)
         socket = None
         if tokens.app_token:
             socket = SocketConnection(app, tokens.app_token, tokens.api_url)
-            parts.append(socket)
-        with (
-            _run_parts(parts),
-            platform.memberships.asking(IdentitySource.SLACK, identities.refresh_groups),
-        ):
-            yield Bot(app, outbox, dispatcher, messages, socket)
+        with _run_parts([*parts, socket] if socket else parts):
+            yield app, socket
+
+
+@contextmanager
+def _asked_by_memberships(catalog: Catalog, identities: SlackIdentities) -> Iterator[None]:
+    """Let every product read the groups of people in Slack again, also one that is reloaded."""
+    with ExitStack() as stack:
+
+        def ask(name: str) -> None:
+            platform = catalog.products.get(name)
+            if platform is not None:
+                members = platform.memberships
+                stack.enter_context(members.asking(IdentitySource.SLACK, identities.refresh_groups))
+
+        catalog.products.subscribe(ask)
+        for name in catalog.products:
+            ask(name)
+        yield
 
 
 def _timing(leader: Leader) -> OutboxTiming:
@@ -182,14 +273,6 @@ def _run_parts(parts: Sequence["_Part"]) -> Iterator[None]:
             part.stop()
 
 
-def _rendering_context(
-    platform: Platform, config: Config, identities: SlackIdentities
-) -> RenderingContext:
-    path, slack = platform.engine.path, config.slack
-    page = config.web.base_url
-    return RenderingContext(path, slack.commands, page, slack.channel, identities.find_id)
-
-
 class _Part(Protocol):
     def start(self) -> None: ...
     def stop(self) -> None: ...
@@ -203,33 +286,3 @@ class _LinkForwarder:
     def forward(self, key: str) -> None:
         if self.follower is not None:
             self.follower.queue_update(key.split(":", 1)[0])
-
-
-def _authorize_with(bot_token: str) -> Callable[..., AuthorizeResult]:
-    def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=bot_token)
-
-    return authorize
-
-
-def _build_app(tokens: Tokens, listeners: ThreadPoolExecutor) -> App:
-    app = App(
-        logger=quiet_logger(),
-        client=web_client(tokens.bot_token, tokens.api_url),
-        # Bolt would call Slack for every request; the signature already proves the app.
-        authorize=_authorize_with(tokens.bot_token),
-        request_verification_enabled=False,
-        before_authorize=RequestVerification(tokens.signing_secrets),
-        listener_executor=listeners,
-        raise_error_for_unhandled_request=True,
-    )
-
-    @app.error
-    def last_resort(error: Exception) -> BoltResponse:
-        if isinstance(error, BoltUnhandledRequestError):
-            _log.info("Slack sent a request that this version of floe does not handle")
-            return BoltResponse(status=404, body="")
-        _log.error("a request from Slack failed unexpectedly", exc_info=error)
-        return BoltResponse(status=500, body="")
-
-    return app

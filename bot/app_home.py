@@ -6,16 +6,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from bot.blocks.elements import View
-from bot.blocks.home import Waiting, render_home, render_home_error
-from bot.blocks.rendering_context import RenderingContext
+from bot.blocks.home import render_home, render_home_error
+from bot.blocks.overview import render_home_of_products
+from bot.catalog import Catalog
 from bot.identity import SlackIdentities
 from bot.inbox import Origin
-from bot.message_store import MessageStore
+from bot.overviews import Overviews
 from bot.thread_pool import log_failure
 from bot.webapi import SlackApi, SlackCallError
 from engine.domain.errors import PromotionError
 from engine.domain.operator import Operator
-from engine.platform import Platform
 
 _log = logging.getLogger(__name__)
 _OPEN_SECONDS = 3600.0
@@ -27,17 +27,15 @@ _SHOWN = 10
 class AppHomes:
     def __init__(
         self,
-        platform: Platform,
+        catalog: Catalog,
         api: SlackApi,
         identities: SlackIdentities,
-        messages: MessageStore,
-        rendering: RenderingContext,
+        overviews: Overviews,
     ) -> None:
-        self._platform = platform
+        self._catalog = catalog
         self._api = api
         self._identities = identities
-        self._messages = messages
-        self._rendering = rendering
+        self._overviews = overviews
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="floe-slack-home")
         self._lock = threading.Lock()
         self._opened: dict[str, tuple[float, Origin]] = {}
@@ -75,7 +73,7 @@ class AppHomes:
 
     def _publish(self, origin: Origin) -> None:
         try:
-            view = self._view(self._identities.resolve(origin))
+            view = self._view(self._identities.resolve(origin), origin)
         except PromotionError as error:
             view = render_home_error(str(error))
         try:
@@ -83,13 +81,15 @@ class AppHomes:
         except SlackCallError as error:
             _log.info("the home of %s was not published: %s", origin.user, error)
 
-    def _view(self, operator: Operator) -> View:
-        changes, store = self._platform.changes, self._platform.store
-        waiting = [
-            Waiting(change, self._messages.find_link(f"{change.id}:ask"))
-            for change in store.open()
-            if changes.awaits(change, operator)
-        ]
-        own = [c for c in store.recent(_RECENT) if c.requester.same_as(operator)][:_SHOWN]
-        now = self._platform.engine.now()
-        return render_home(waiting, self._platform.engine.status(), own, now, self._rendering)
+    def _view(self, operator: Operator, origin: Origin) -> View:
+        products = self._catalog.products
+        recent = products.store.recent(_RECENT)
+        own = [c for c in recent if c.requester.same_as(operator)][:_SHOWN]
+        if products.several:
+            requests = [(change, self._catalog.of_change(change)) for change in own]
+            return render_home_of_products(self._overviews.of(operator, origin), requests)
+        [platform] = products.values()
+        waiting = [*self._overviews.waiting(operator)]
+        rendering = self._catalog.rendering(platform.product)
+        status, now = platform.engine.status(), platform.engine.now()
+        return render_home(waiting, status, own, now, rendering)

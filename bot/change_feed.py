@@ -8,16 +8,19 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from bot.blocks.rendering_context import RenderingContext
+from bot.catalog import Catalog
 from bot.database import BotStore
 from bot.gate_progress import GateProgressStore
 from bot.identity import SlackIdentities
 from bot.message_store import DesiredMessage, MessageStore
 from bot.outbox import Outbox
+from bot.review_reminders import OverdueReviews, reviewers_of, target_of, used_break_glass
 from bot.thread_content import (
+    break_glass_message,
     card_key,
     card_message,
     checkpoint_message,
+    escalation_message,
     is_hidden,
     reminder_message,
     thread_messages,
@@ -25,7 +28,6 @@ from bot.thread_content import (
 from engine.changes.checkpoint_events import CHECKPOINTED
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Environment
-from engine.platform import Platform
 from engine.runtime.background import keep_running
 from engine.runtime.wakeups import Topic
 
@@ -62,25 +64,25 @@ class FeedFollower:
 
     def __init__(
         self,
-        platform: Platform,
+        catalog: Catalog,
         store: BotStore,
         messages: MessageStore,
         gates: GateProgressStore,
         identities: SlackIdentities,
         outbox: Outbox,
-        rendering: RenderingContext,
         on_progress: Callable[[bool], None],
         leads: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._platform = platform
+        self._catalog = catalog
+        self._changes_store = catalog.products.store
         self._store = store
         self._messages = messages
         self._gates = gates
         self._identities = identities
         self._outbox = outbox
-        self._rendering = rendering
         self._on_progress = on_progress
         self._leads = leads
+        self._overdue = OverdueReviews(catalog)
         self._lock = threading.Lock()
         self._queued: set[str] = set()
         self._mentions: dict[tuple[str, ...], tuple[float, str]] = {}
@@ -90,7 +92,7 @@ class FeedFollower:
         self._thread = threading.Thread(target=self._run, name="floe-slack-follower", daemon=True)
 
     def start(self) -> None:
-        self._platform.wakeups.subscribe(Topic.FEED, self.wake)
+        self._catalog.products.wakeups.subscribe(Topic.FEED, self.wake)
         self._thread.start()
 
     def wake(self) -> None:
@@ -127,7 +129,7 @@ class FeedFollower:
                     pass
                 self._remind()
                 self._on_progress(False)
-                pause = self._platform.wakeups.pause(pause)
+                pause = self._catalog.products.wakeups.pause(pause)
             self._awake.wait(pause)
             self._awake.clear()
 
@@ -137,24 +139,24 @@ class FeedFollower:
         newest = self._newest_sequence()
         if known is None:
             self._store.write_fact(_CURSOR, str(newest))
-        elif newest < int(known) and (newest or not self._platform.store.recent(1)):
+        elif newest < int(known) and (newest or not self._changes_store.recent(1)):
             # The change store was replaced: its sequence starts at 1 again.
             self._store.write_fact(_CURSOR, "0")
-        for change in self._platform.store.open():
+        for change in self._changes_store.open():
             self.queue_update(change.id)
         for change_id in self._messages.unfinished_changes():
             self.queue_update(change_id)
 
     def _newest_sequence(self) -> int:
         newest = 0
-        while page := self._platform.store.events(newest, 1000):
+        while page := self._changes_store.events(newest, 1000):
             newest = page[-1].sequence
         return newest
 
     def _follow(self) -> bool:
         """Process one page of the feed; return whether there may be more."""
         cursor = int(self._store.read_fact(_CURSOR) or 0)
-        events = self._platform.store.events(cursor, _PAGE)
+        events = self._changes_store.events(cursor, _PAGE)
         with self._lock:
             queued, self._queued = self._queued, set()
         if not events and not queued:
@@ -189,10 +191,10 @@ class FeedFollower:
     def _changes_with_later_events(self, events: Sequence[_Event]) -> set[str]:
         """Changes with events after `events`: rendered only once the feed has caught up."""
         read = events[-1].sequence if events else int(self._store.read_fact(_CURSOR) or 0)
-        return {event.change_id for event in self._platform.store.events(read, _LATER_EVENTS)}
+        return {event.change_id for event in self._changes_store.events(read, _LATER_EVENTS)}
 
     def _changes(self, ids: Iterable[str]) -> dict[str, Change]:
-        found = [self._platform.store.get(change_id) for change_id in dict.fromkeys(ids)]
+        found = [self._changes_store.get(change_id) for change_id in dict.fromkeys(ids)]
         return {c.id: c for c in found if c is not None and not is_hidden(c) and self._channel(c)}
 
     def _announce(self, change: Change) -> None:
@@ -221,7 +223,7 @@ class FeedFollower:
         if channel is None:
             return
         self._messages.ensure(channel, self._card(change))
-        for message in thread_messages(change, self._rendering, approvers):
+        for message in thread_messages(change, self._catalog.of_change(change), approvers):
             self._messages.ensure(channel, message)
 
     def _card(self, change: Change) -> DesiredMessage:
@@ -229,28 +231,45 @@ class FeedFollower:
         total = len(target.gates) if target and change.action == "promote" else 0
         progress = self._gates.read_progress(change.id, total)
         link = self._messages.find_link(f"{change.id}:ask")
-        return card_message(change, progress, self._rendering, link)
+        return card_message(change, progress, self._catalog.of_change(change), link)
 
     def _remind(self) -> None:
         """Remind approvers once, after half of the time to approve."""
         if time.monotonic() < self._reminded + _REMIND_SECONDS:
             return
         self._reminded = time.monotonic()
-        now = self._platform.engine.now()
-        for change in self._platform.store.open():
+        now = self._catalog.now()
+        for change in self._changes_store.open():
             channel, target = self._channel(change), self._target(change)
             waits = change.state is ChangeState.AWAITING_APPROVAL
             if not waits or channel is None or target is None or change.expires_at is None:
                 continue
+            asked = self._messages.location(f"{change.id}:ask")
+            escalated = change.escalates_at is not None and now >= change.escalates_at
+            if escalated and asked and change.missing_approvals:
+                further = self._mention(change.escalates_to)
+                self._messages.ensure(channel, escalation_message(change, further))
             left = timedelta(seconds=target.approvals.expires_after_seconds) / 2
-            if now >= change.expires_at - left and self._messages.location(f"{change.id}:ask"):
+            if now >= change.expires_at - left and asked:
                 self._messages.ensure(channel, reminder_message(change, self._approvers(change)))
 
+        for change in self._overdue.find():
+            if channel := self._channel(change):
+                message = break_glass_message(change, self._approvers(change), overdue=True)
+                self._messages.ensure(channel, message)
+
     def _approvers(self, change: Change) -> str:
-        """Mention the approvers; Slack is called at most once a minute, outside transactions."""
+        """Mention the approvers, or the reviewers of a break-glass."""
+        if used_break_glass(change):
+            return self._mention(
+                reviewers_of(self._target(change)) or self._promoter_groups(change)
+            )
         if change.state is not ChangeState.AWAITING_APPROVAL:
             return ""
-        groups = change.groups or self._promoter_groups(change)
+        return self._mention(change.groups or self._promoter_groups(change))
+
+    def _mention(self, groups: tuple[str, ...]) -> str:
+        """Mention groups; Slack is called at most once a minute, outside transactions."""
         known = self._mentions.get(groups)
         if known is None or time.monotonic() > known[0] + _MENTIONS_SECONDS:
             known = (time.monotonic(), self._identities.mention_groups(groups))
@@ -264,13 +283,12 @@ class FeedFollower:
         return tuple(sorted((rules.allowed_groups if rules else None) or ()))
 
     def _target(self, change: Change) -> Environment | None:
-        """The target environment; None if it was removed from manifest.yaml."""
-        environments = self._platform.engine.path.environments
-        return next((e for e in environments if e.name == change.target), None)
+        return target_of(self._catalog, change)
 
     def _channel(self, change: Change) -> str | None:
         known = self._messages.location(card_key(change.id))
         if known is not None:
             return known[0]
         requested_in = change.context.get("slack_channel")
-        return self._rendering.channel or (requested_in if isinstance(requested_in, str) else None)
+        channel = self._catalog.of_change(change).channel
+        return channel or (requested_in if isinstance(requested_in, str) else None)

@@ -7,11 +7,11 @@ from slack_bolt import App
 
 from bot.blocks.elements import Payload, code
 from bot.blocks.ephemeral import note, render_help
-from bot.blocks.rendering_context import RenderingContext
+from bot.catalog import Catalog
 from bot.dispatcher import Dispatcher
 from bot.forms import Forms
 from bot.inbox import Origin, new_action
-from bot.line import Help, split_first_word
+from bot.line import Help, NoProduct
 from bot.listeners import wrap_click, wrap_command
 from bot.options import InvalidCommandError
 from bot.parse import (
@@ -27,7 +27,7 @@ from bot.parse import (
     parse_unlock,
 )
 from bot.payloads import Body, read_command_origin, read_event_origin, read_text, read_trigger
-from bot.slack_text import closest_match
+from bot.slack_text import closest_match, split_first_word
 from engine.domain.overrides import Overrides
 
 _MENTION = re.compile(r"^\s*(?:<@[A-Z0-9]+(?:\|[^>]*)?>\s*)+", re.ASCII)
@@ -36,13 +36,13 @@ _MENTION = re.compile(r"^\s*(?:<@[A-Z0-9]+(?:\|[^>]*)?>\s*)+", re.ASCII)
 class CommandListeners:
     """One method per command; only the person who typed it sees the returned message."""
 
-    def __init__(self, dispatcher: Dispatcher, forms: Forms, rendering: RenderingContext) -> None:
+    def __init__(self, dispatcher: Dispatcher, forms: Forms, catalog: Catalog) -> None:
         self._dispatcher = dispatcher
         self._forms = forms
-        self._rendering = rendering
+        self._catalog = catalog
 
     def listen(self, app: App) -> None:
-        names = self._rendering.commands
+        names = self._catalog.commands
         listeners: dict[str, tuple[str, Callable[[Body], Payload | None]]] = {
             names.promote: ("Not started", self.promote),
             names.rollback: ("Not started", self.rollback),
@@ -55,58 +55,77 @@ class CommandListeners:
         app.event("app_mention")(wrap_click("Not done", self.handle_mention, self._notify))
 
     def promote(self, body: Body) -> Payload | None:
-        name, origin = self._rendering.commands.promote, read_command_origin(body)
-        match parse_promote(read_text(body, "text"), self._rendering.path, name):
+        name, origin = self._catalog.commands.promote, read_command_origin(body)
+        match parse_promote(read_text(body, "text"), self._catalog.menu(origin), name):
             case Help():
-                return render_help(name, self._rendering)
+                return self._help(name, origin)
+            case NoProduct() as asked:
+                self._forms.open_choice("promote", read_trigger(body, origin), asked.text)
+                return None
             case PromoteForm() as prefilled:
                 self._forms.open_promote(read_trigger(body, origin), prefilled)
                 return None
             case Promote() as command:
                 arguments = {
+                    "product": command.product,
                     "version": command.version,
                     "source": command.source or "",
                     "target": command.target,
                     **_override_arguments(command.overrides),
+                    **({"at": command.at} if command.at else {}),
                 }
                 self._accept("promote", body, origin, arguments)
-                step = f"{command.version}: {command.source} → {command.target}"
-                return note(f"Requested {code(step)}.{self._follow_hint(origin)}")
+                product = f"{command.product} " if command.product else ""
+                step = f"{product}{command.version}: {command.source} → {command.target}"
+                return note(f"Requested {code(step)}.{self._follow_hint(command.product, origin)}")
 
     def rollback(self, body: Body) -> Payload | None:
-        name, origin = self._rendering.commands.rollback, read_command_origin(body)
-        command = parse_rollback(read_text(body, "text"), self._rendering.path, name)
-        if isinstance(command, Help):
-            return render_help(name, self._rendering)
+        name, origin = self._catalog.commands.rollback, read_command_origin(body)
+        menu = self._catalog.menu(origin)
+        command = parse_rollback(read_text(body, "text"), menu, name)
+        if isinstance(command, Help | NoProduct):
+            return self._choose("rollback", body, origin, command)
         self._forms.open_rollback(read_trigger(body, origin), command)
         return None
 
     def lock(self, body: Body) -> Payload | None:
-        name, origin = self._rendering.commands.lock, read_command_origin(body)
-        command = parse_lock(read_text(body, "text"), self._rendering.path, name)
-        if isinstance(command, Help):
-            return render_help(name, self._rendering)
+        name, origin = self._catalog.commands.lock, read_command_origin(body)
+        command = parse_lock(read_text(body, "text"), self._catalog.menu(origin), name)
+        if isinstance(command, Help | NoProduct):
+            return self._choose("lock", body, origin, command)
+        if command.every_product:
+            self._forms.open_lock_all(read_trigger(body, origin), command)
+            return None
         if not command.reason:
             self._forms.open_lock(read_trigger(body, origin), command)
             return None
         return self._lock(body, origin, command)
 
     def unlock(self, body: Body) -> Payload | None:
-        name, origin = self._rendering.commands.unlock, read_command_origin(body)
-        command = parse_unlock(read_text(body, "text"), self._rendering.path, name)
-        if isinstance(command, Help):
-            return render_help(name, self._rendering)
+        name, origin = self._catalog.commands.unlock, read_command_origin(body)
+        command = parse_unlock(read_text(body, "text"), self._catalog.menu(origin), name)
+        if isinstance(command, Help | NoProduct):
+            return self._choose("unlock", body, origin, command)
         if not command.reason:
             self._forms.open_unlock(read_trigger(body, origin), command)
             return None
         return self._unlock(body, origin, command)
 
     def promotions(self, body: Body) -> Payload | None:
-        name, origin = self._rendering.commands.promotions, read_command_origin(body)
-        command = parse_promotions(read_text(body, "text"), self._rendering.path, name)
-        if isinstance(command, Help):
-            return render_help(name, self._rendering)
-        return self._promotions(body, origin, command)
+        name, origin = self._catalog.commands.promotions, read_command_origin(body)
+        return self._show(body, origin, read_text(body, "text"), name)
+
+    def _choose(
+        self, kind: str, body: Body, origin: Origin, asked: Help | NoProduct
+    ) -> Payload | None:
+        """Open a form that asks for the product, or explain the command without any word."""
+        if isinstance(asked, Help) or asked.empty:
+            return self._help(getattr(self._catalog.commands, kind), origin)
+        self._forms.open_choice(kind, read_trigger(body, origin), asked.text)
+        return None
+
+    def _help(self, command: str, origin: Origin) -> Payload:
+        return render_help(command, self._catalog.example(origin))
 
     def handle_mention(self, body: Body) -> Payload | None:
         """Handle `@floe lock prod …`. Events cannot open a form, so all arguments are needed."""
@@ -123,51 +142,80 @@ class CommandListeners:
             case "unlock":
                 return self._unlock_mentioned(body, origin, rest)
             case "promotions":
-                shown = parse_promotions(rest, self._rendering.path, "@floe promotions")
-                if isinstance(shown, Promotions):
-                    return self._promotions(body, origin, shown)
+                return self._show(body, origin, rest, "@floe promotions")
             case "help":
-                pass
+                return self._help(self._catalog.commands.promotions, origin)
             case _:
                 suggestion = closest_match(verb, ("lock", "unlock", "promotions", "help")) or "help"
                 raise InvalidCommandError(f"unknown command '{verb[:60]}'", f"@floe {suggestion}")
-        return render_help(self._rendering.commands.promotions, self._rendering)
 
     def _lock_mentioned(self, body: Body, origin: Origin, rest: str) -> Payload | None:
-        command = parse_lock(rest, self._rendering.path, "@floe lock")
+        command = parse_lock(rest, self._catalog.menu(origin), "@floe lock")
+        if isinstance(command, Lock) and command.every_product:
+            suggestion = f"{self._catalog.commands.lock} {rest}"
+            raise InvalidCommandError("--all asks for a confirmation in a form", suggestion)
         if isinstance(command, Lock) and command.reason:
             return self._lock(body, origin, command)
-        raise self._incomplete("lock", "30m failover")
+        raise self._incomplete("lock", "30m failover", command, origin)
 
     def _unlock_mentioned(self, body: Body, origin: Origin, rest: str) -> Payload | None:
-        command = parse_unlock(rest, self._rendering.path, "@floe unlock")
+        command = parse_unlock(rest, self._catalog.menu(origin), "@floe unlock")
         if isinstance(command, Unlock) and command.reason:
             return self._unlock(body, origin, command)
-        raise self._incomplete("unlock", "it is over")
+        raise self._incomplete("unlock", "it is over", command, origin)
 
-    def _incomplete(self, verb: str, example: str) -> InvalidCommandError:
-        suggestion = f"@floe {verb} {self._rendering.last_environment} {example}"
-        return InvalidCommandError("the environment or the reason is missing", suggestion)
+    def _incomplete(
+        self, verb: str, example: str, given: object, origin: Origin
+    ) -> InvalidCommandError:
+        shown = self._catalog.example(origin)
+        suggestion = f"@floe {verb} {shown.place(shown.last_environment)} {example}"
+        missing = "the product" if isinstance(given, NoProduct) else "the environment or the reason"
+        return InvalidCommandError(f"{missing} is missing", suggestion)
 
     def _lock(self, body: Body, origin: Origin, command: Lock) -> Payload | None:
-        arguments = {"target": command.target, "duration": command.duration or ""}
-        self._accept("lock", body, origin, arguments | {"reason": command.reason})
-        return note(f"Locking {code(command.target)}.")
+        arguments = {
+            "product": command.product,
+            "target": command.target,
+            "duration": command.duration or "",
+            "reason": command.reason,
+        }
+        self._accept("lock", body, origin, arguments)
+        return note(f"Locking {code(self._place(command.product, command.target))}.")
 
     def _unlock(self, body: Body, origin: Origin, command: Unlock) -> Payload | None:
-        self._accept("unlock", body, origin, {"target": command.target, "reason": command.reason})
-        return note(f"Unlocking {code(command.target)}.")
+        arguments = {
+            "product": command.product,
+            "target": command.target,
+            "reason": command.reason,
+        }
+        self._accept("unlock", body, origin, arguments)
+        return note(f"Unlocking {code(self._place(command.product, command.target))}.")
 
-    def _promotions(self, body: Body, origin: Origin, command: Promotions) -> Payload | None:
-        self._accept("promotions", body, origin, {"target": command.target or ""})
+    def _show(self, body: Body, origin: Origin, text: str, name: str) -> Payload | None:
+        """Accept a request for the status of a product, or for the overview of all."""
+        match parse_promotions(text, self._catalog.menu(origin), name):
+            case Promotions() as shown if text.strip() or not self._catalog.several:
+                arguments = {"product": shown.product, "target": shown.target or ""}
+                self._accept("promotions", body, origin, arguments)
+            case Help():
+                return self._help(self._catalog.commands.promotions, origin)
+            case NoProduct(empty=False):
+                product = self._catalog.example(origin).product
+                raise InvalidCommandError("the product is missing", f"{name} {product} {text}")
+            case _:
+                self._accept("overview", body, origin, {})
         return None
+
+    def _place(self, product: str, environment: str) -> str:
+        return self._catalog.rendering(product).place(environment)
 
     def _accept(self, kind: str, body: Body, origin: Origin, arguments: dict[str, str]) -> None:
         delivery = read_text(body, "event_id") or read_text(body, "trigger_id")
-        self._dispatcher.accept(new_action(kind, origin, arguments, delivery))
+        given = {name: value for name, value in arguments.items() if value or name != "product"}
+        self._dispatcher.accept(new_action(kind, origin, given, delivery))
 
-    def _follow_hint(self, origin: Origin) -> str:
-        channel = self._rendering.channel or origin.channel
+    def _follow_hint(self, product: str, origin: Origin) -> str:
+        channel = self._catalog.rendering(product).channel or origin.channel
         return f" Follow it in <#{channel}>." if channel else ""
 
     def _notify(self, body: Body, answer: Payload) -> None:
@@ -182,4 +230,5 @@ def _override_arguments(overrides: Overrides) -> dict[str, str]:
         "allow_older": "yes" if overrides.allow_older else "",
         "override_rollback": "yes" if overrides.override_rollback else "",
         "reason": overrides.reason,
+        "incident": overrides.incident,
     }

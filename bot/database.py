@@ -86,7 +86,26 @@ WHERE dirty = 1 AND failed IS NULL AND ts IS NOT NULL;
 CREATE INDEX IF NOT EXISTS messages_done ON messages (at) WHERE dirty = 0;
 CREATE INDEX IF NOT EXISTS gates_at ON gates (at);
 """
-MIGRATIONS = (_TABLES, _INDEXES)
+_GROUP_LOCKS = """
+CREATE TABLE group_locks (
+    id TEXT PRIMARY KEY,
+    document TEXT NOT NULL,
+    at REAL NOT NULL
+);
+CREATE TABLE group_lock_parts (
+    lock_id TEXT NOT NULL,
+    product TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    state TEXT NOT NULL,
+    detail TEXT NOT NULL DEFAULT '',
+    locked_at TEXT,
+    tries INTEGER NOT NULL DEFAULT 0,
+    retry REAL NOT NULL DEFAULT 0,
+    PRIMARY KEY (lock_id, product)
+);
+CREATE INDEX group_lock_parts_place ON group_lock_parts (product, environment);
+"""
+MIGRATIONS = (_TABLES, _INDEXES, _GROUP_LOCKS)
 _IF_DAMAGED = (
     "stop floe and move it away: messages in Slack stay as they are, and commands of the last "
     "moments may have to be sent again"
@@ -122,8 +141,8 @@ class BotStore:
         self._lock = PriorityLock()
         self._joined = threading.local()
         # An unusable database fails here, before the bot starts.
-        with self.transaction():
-            pass
+        with self.transaction() as db:
+            db.execute("SELECT 1")
 
     @contextmanager
     def transaction(self, *, urgent: bool = False) -> Iterator[Connection]:
@@ -132,23 +151,41 @@ class BotStore:
 
         `urgent` transactions, on which a person waits, go before background work.
         """
-        joined: Connection | None = getattr(self._joined, "connection", None)
-        if joined is not None:
+        if (joined := self._joined_connection) is not None:
             yield joined
             return
-        with self._turn(urgent=urgent), self._database.write() as db:
+        # A person does not wait until a server has done the background work of all replicas.
+        begin = self._database.append if urgent else self._database.write
+        with self._turn(urgent=urgent), begin() as db:
             self._joined.connection = db
             try:
                 yield db
             finally:
                 self._joined.connection = None
 
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Lend a connection for single statements, or that of this thread's transaction."""
+        if (joined := self._joined_connection) is not None:
+            yield joined
+            return
+        with self._database.read() as db:
+            yield db
+
+    @property
+    def _joined_connection(self) -> Connection | None:
+        return getattr(self._joined, "connection", None)
+
     def _turn(self, *, urgent: bool) -> AbstractContextManager[object]:
-        """Wait for a turn at a file. A server has its own queue, which must not be waited twice."""
-        return nullcontext() if self._database.directory is None else self._lock.hold(urgent=urgent)
+        """
+        Wait for a turn among the threads of this process, for as long as it takes: a wait for other
+        processes ends soon. On a server, urgent transactions do not wait.
+        """
+        alone = urgent and self._database.directory is None
+        return nullcontext() if alone else self._lock.hold(urgent=urgent)
 
     def read_fact(self, name: str) -> str | None:
-        with self.transaction() as db:
+        with self.read() as db:
             row = db.execute("SELECT value FROM facts WHERE name = ?", [name]).fetchone()
         return str(row[0]) if row else None
 

@@ -144,9 +144,9 @@ class Dispatcher:
             return
         answer = self._run(attempt)
         with self._store.transaction():
-            if answer is not None:
+            # Only the latest attempt answers: it knows the effects of the others.
+            if self._inbox.finish(attempt) and answer is not None:
                 self._ephemerals.add(action.key, action.origin, answer)
-            self._inbox.finish(action)
 
     def _retry(self, action: Action) -> None:
         self._forget(action)

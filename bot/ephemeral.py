@@ -27,8 +27,8 @@ class EphemeralStore:
         self._store = store
 
     def add(self, key: str, origin: Origin, payload: Payload) -> None:
-        """Store a message, unless one with this `key` is stored."""
-        with self._store.transaction() as db:
+        """Store a message, unless one with this `key` is stored. Slack may wait for it."""
+        with self._store.transaction(urgent=True) as db:
             db.execute(
                 "INSERT INTO answers (key, person, channel, thread, response_url, payload, at) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
@@ -46,7 +46,7 @@ class EphemeralStore:
 
     def due(self, now: float) -> list[EphemeralMessage]:
         """The oldest message of each person, if it is due at `now`."""
-        with self._store.transaction() as db:
+        with self._store.read() as db:
             rows = db.execute(
                 "SELECT number, person, channel, thread, response_url, payload, tries, at, retry "
                 "FROM answers WHERE number IN (SELECT min(number) FROM answers GROUP BY person)"

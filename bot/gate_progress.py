@@ -56,7 +56,7 @@ class GateProgressStore:
             self._post(change_id, channel, line)
 
     def read_progress(self, change_id: str, total: int) -> GateProgress:
-        with self._store.transaction() as db:
+        with self._store.read() as db:
             rows = db.execute(
                 "SELECT gate, result FROM gates WHERE change_id = ? ORDER BY at", [change_id]
             ).fetchall()
@@ -72,7 +72,7 @@ class GateProgressStore:
         return f"{change_id}:gates:{len(lines)}"
 
     def _post(self, change_id: str, channel: str, line: str) -> None:
-        with self._store.transaction() as db:
+        with self._store.read() as db:
             rows = db.execute(
                 "SELECT result FROM gates WHERE change_id = ? AND line = ? ORDER BY at",
                 [change_id, line],

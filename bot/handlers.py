@@ -7,14 +7,14 @@ from dataclasses import replace
 from bot.blocks.change import change_title
 from bot.blocks.elements import Payload, code, escape, format_duration, mention
 from bot.blocks.ephemeral import note, refusal, suggest_command
-from bot.blocks.rendering_context import RenderingContext
-from bot.blocks.status import render_status
+from bot.catalog import Catalog
 from bot.expiry import accepted_at, refuse_if_expired
 from bot.identity import SlackIdentities
 from bot.inbox import Action
-from bot.lock_banners import LockBanners, Place
 from bot.message_store import MessageStore
+from bot.recent_products import RecentProducts
 from bot.thread_content import card_key
+from engine.changes.decisions import Changes
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import (
     ChangeClosedError,
@@ -25,17 +25,11 @@ from engine.domain.errors import (
 from engine.domain.names import Names
 from engine.domain.operator import Operator
 from engine.domain.overrides import Overrides
-from engine.domain.parsing import (
-    parse_lock_request,
-    parse_promotion_request,
-    parse_rollback_request,
-    parse_unlock_request,
-)
+from engine.domain.parsing import parse_promotion_request, parse_rollback_request
 from engine.domain.plan import Effect, GateMode
 from engine.domain.request import PromotionRequest, RollbackRequest
-from engine.domain.result import Ending, Result
+from engine.domain.scheduled_time import parse_scheduled_time
 from engine.domain.text import reason_text
-from engine.platform import Platform
 from engine.ports import NO_PROGRESS
 
 _log = logging.getLogger(__name__)
@@ -45,10 +39,16 @@ _HEADLINES: Mapping[str, str] = {
     "rollback": "Not started",
     "approve": "Not approved",
     "reject": "Not rejected",
+    "cancel": "Not cancelled",
+    "reschedule": "Not rescheduled",
     "lock": "Not locked",
     "unlock": "Not unlocked",
     "promotions": "Not shown",
+    "overview": "Not shown",
+    "lock_all": "Not locked",
+    "unlock_all": "Not unlocked",
 }
+Kind = Callable[[Action], Payload | None]
 
 
 class ActionHandlers:
@@ -56,47 +56,48 @@ class ActionHandlers:
 
     def __init__(
         self,
-        platform: Platform,
+        catalog: Catalog,
         identities: SlackIdentities,
-        banners: LockBanners,
         messages: MessageStore,
-        rendering: RenderingContext,
+        recent: RecentProducts,
         wake_follower: Callable[[], None],
+        others: Mapping[str, Kind],
     ) -> None:
-        self._platform = platform
+        """`others` are the actions that are no changes, by kind."""
+        self._catalog = catalog
         self._identities = identities
-        self._banners = banners
         self._messages = messages
-        self._rendering = rendering
+        self._recent = recent
         self._wake_follower = wake_follower
-        self._kinds: Mapping[str, Callable[[Action], Payload | None]] = {
+        self._kinds: Mapping[str, Kind] = {
             "promote": self._promote,
             "rollback": self._rollback,
             "approve": self._approve,
             "reject": self._reject,
-            "lock": self._lock,
-            "unlock": self._unlock,
-            "promotions": self._promotions,
+            "cancel": self._cancel,
+            "reschedule": self._reschedule,
+            **others,
         }
 
     def handle(self, action: Action) -> Payload | None:
         """Run `action` and return its answer, or a refusal; only unexpected errors are raised."""
-        now = self._platform.engine.now()
-        refused = refuse_if_expired(action, _HEADLINES[action.kind], now, self._rendering)
+        now, commands = self._catalog.now(), self._catalog.commands
+        refused = refuse_if_expired(action, _HEADLINES[action.kind], now, commands)
         if refused is not None:
             return refused
         try:
+            self._recent.add(action.origin, action.product)
             return self._kinds[action.kind](action)
         except PromotionError as error:
             trace = action.trace_id
             _log.info("%s by %s: %s (trace %s)", action.kind, action.origin.user, error, trace)
-            why = self._rendering.use_slash_commands(str(error))
+            why = self._catalog.use_slash_commands(str(error), action.product)
             return refusal(_HEADLINES[action.kind], why, self._hint(action), trace)
 
     def _promote(self, action: Action) -> Payload | None:
         operator = self._identities.resolve(action.origin)
         request = parse_promotion_request(
-            self._platform.engine.path,
+            self._catalog.of(action).engine.path,
             action.argument("version"),
             action.argument("source") or None,
             action.argument("target"),
@@ -106,14 +107,17 @@ class ActionHandlers:
                 action.argument("allow_older") != "",
                 action.argument("override_rollback") != "",
                 action.argument("reason"),
+                action.argument("incident"),
             ),
         )
+        if at := action.argument("at"):
+            request = replace(request, scheduled_at=parse_scheduled_time(at, self._catalog.now()))
         return self._submit(action, request)
 
     def _rollback(self, action: Action) -> Payload | None:
         operator = self._identities.resolve(action.origin)
         request = parse_rollback_request(
-            self._platform.engine.path,
+            self._catalog.of(action).engine.path,
             action.argument("version"),
             action.argument("target"),
             operator,
@@ -125,9 +129,10 @@ class ActionHandlers:
     def _submit(
         self, action: Action, request: PromotionRequest | RollbackRequest
     ) -> Payload | None:
-        engine = self._platform.engine
+        platform = self._catalog.of(action)
+        rendering = self._catalog.rendering(action.product)
         request = replace(request, asked_at=accepted_at(action))
-        plan = engine.plan(request, NO_PROGRESS, GateMode.LIST)
+        plan = platform.engine.plan(request, NO_PROGRESS, GateMode.LIST)
         running = plan.previous.digest if plan.previous else ""
         if isinstance(request, RollbackRequest) and action.argument("running") not in ("", running):
             version = plan.previous.version if plan.previous else "nothing"
@@ -136,18 +141,18 @@ class ActionHandlers:
                 "Send the command again"
             )
         if plan.effect is Effect.NOTHING and not plan.error:
-            runs = f"{code(str(request.version))} is already running in {request.target}."
-            return note(f"*Nothing to do:* {runs}")
+            version, place = code(str(request.version)), rendering.place(request.target)
+            return note(f"*Nothing to do:* {version} is already running in {place}.")
         blockers = [f.reason for f in plan.policy if f.blocks]
         context = {"slack_channel": action.origin.channel, "quiet": bool(blockers)}
-        change = self._platform.changes.submit(request, _INTERFACE, action.key, context)
-        self._platform.worker.wake()
+        change = platform.changes.submit(request, _INTERFACE, action.key, context)
+        self._catalog.products.worker.wake()
         self._wake_follower()
         if blockers:
             locked = any(f.error is EnvironmentLockedError for f in plan.blockers)
-            unlock = f"{self._rendering.commands.unlock} {request.target} incident is over"
+            unlock = rendering.command("unlock", request.target, "incident is over")
             hint = f"To unlock it, if you may: {code(unlock)}" if locked else self._hint(action)
-            why = self._rendering.use_slash_commands("; ".join(blockers))
+            why = rendering.use_slash_commands("; ".join(blockers))
             return refusal(_HEADLINES[action.kind], why, hint, change.trace_id)
         return None if change.trace_id == action.trace_id else self._already_in_progress(change)
 
@@ -163,41 +168,58 @@ class ActionHandlers:
     def _approve(self, action: Action) -> Payload | None:
         return self._decide(
             action,
-            lambda operator, change: self._platform.changes.approve(change, operator, _INTERFACE),
+            lambda changes, operator, change: changes.approve(change, operator, _INTERFACE),
         )
 
     def _reject(self, action: Action) -> Payload | None:
         reason = reason_text(action.argument("reason"))
         return self._decide(
             action,
-            lambda operator, change: self._platform.changes.reject(
-                change, operator, reason, _INTERFACE
+            lambda changes, operator, change: changes.reject(change, operator, reason, _INTERFACE),
+        )
+
+    def _cancel(self, action: Action) -> Payload | None:
+        return self._decide(
+            action,
+            lambda changes, operator, change: changes.cancel(change, operator, _INTERFACE),
+        )
+
+    def _reschedule(self, action: Action) -> Payload | None:
+        at = parse_scheduled_time(action.argument("at"), self._catalog.now())
+        return self._decide(
+            action,
+            lambda changes, operator, change: changes.schedule.reschedule(
+                change, operator, at, _INTERFACE
             ),
         )
 
-    def _decide(self, action: Action, decide: Callable[[Operator, str], Change]) -> Payload | None:
+    def _decide(
+        self, action: Action, decide: Callable[[Changes, Operator, str], Change]
+    ) -> Payload | None:
         operator = self._identities.resolve(action.origin)
         change_id = action.argument("change")
+        product = self._catalog.products.of(self._catalog.change(change_id))
+        self._recent.add(action.origin, product.product)
         try:
-            decide(operator, change_id)
+            decide(product.changes, operator, change_id)
         except ChangeClosedError as error:
-            change = self._platform.changes.get(change_id)
+            change = product.changes.get(change_id)
             if action.tries > 1 and operator.name in _deciders(change):
                 # The decision was stored before floe stopped, and the message shows it.
                 return None
             why = self._describe_decision(change, str(error))
             return refusal(_HEADLINES[action.kind], why, "Your click changed nothing.")
         finally:
-            self._platform.worker.wake()
+            self._catalog.products.worker.wake()
             self._wake_follower()
         return None
 
     def _describe_decision(self, change: Change, otherwise: str) -> str:
-        age = self._platform.engine.now() - change.updated_at
+        age = self._catalog.now() - change.updated_at
         ago = f"{format_duration(age.total_seconds())} ago"
-        approvers = ", ".join(given.operator for given in change.approvals)
+        approvers = ", ".join(given.by for given in change.approvals)
         match change.state:
-            case ChangeState.EXECUTING | ChangeState.PROMOTED:
+            case ChangeState.SCHEDULED | ChangeState.EXECUTING | ChangeState.PROMOTED:
                 by = f"{approvers} approved it" if approvers else "it is in progress"
                 return f"{change.id} is already decided: {by}, {ago}"
             case ChangeState.AWAITING_APPROVAL | ChangeState.CHECKING:
@@ -206,72 +228,19 @@ class ActionHandlers:
                 reason = change.ended.message if change.ended else state.value
                 return f"{change.id} is {state.value} ({ago}): {reason}"
 
-    def _lock(self, action: Action) -> Payload | None:
-        operator = self._identities.resolve(action.origin)
-        request = parse_lock_request(
-            self._platform.engine.path,
-            action.argument("target"),
-            operator,
-            action.trace_id,
-            action.argument("reason"),
-            action.argument("duration") or None,
-        )
-        result = self._platform.engine.run(request, NO_PROGRESS)
-        if result.error and not self._is_own_lock(action, operator, request.reason):
-            self._raise_refusal(result)
-        origin = action.origin
-        place = Place(origin.channel, origin.thread) if origin.channel else None
-        self._banners.refresh(request.target, place)
-        if self._rendering.channel or place:
-            return None
-        return note(f"*{request.target} is locked.*{_anchor_of(result)}")
-
-    def _is_own_lock(self, action: Action, operator: Operator, reason: str) -> bool:
-        """Whether an earlier try of this action took the lock, before floe stopped."""
-        if action.tries <= 1:
-            return False
-        [row] = self._platform.engine.status(action.argument("target"))
-        held = row.lock
-        if held is None or held.reason != reason:
-            return False
-        return held.operator in operator.identities
-
-    def _unlock(self, action: Action) -> Payload | None:
-        operator = self._identities.resolve(action.origin)
-        target = action.argument("target")
-        request = parse_unlock_request(
-            self._platform.engine.path, target, operator, action.trace_id, action.argument("reason")
-        )
-        result: Result = self._platform.engine.run(request, NO_PROGRESS)
-        self._raise_refusal(result)
-        self._banners.refresh()
-        if result.outcome is Ending.UNCHANGED and action.tries <= 1:
-            return note(f"*Nothing to do:* {target} is not locked.")
-        return note(f"*{target} is unlocked.* Waiting changes can continue.{_anchor_of(result)}")
-
-    def _raise_refusal(self, result: Result) -> None:
-        """Raise the error of `result` at once; the refusal is recorded in the background."""
-        if result.error:
-            self._platform.engine.submit(self._platform.refused, result.plan)
-            raise result.error
-
-    def _promotions(self, action: Action) -> Payload | None:
-        self._identities.resolve(action.origin)
-        target = action.argument("target")
-        engine = self._platform.engine
-        rows = engine.status(target or None)
-        changes = self._platform.store.open(target or None)
-        return render_status(rows, changes, engine.now(), self._rendering)
+    def _status_command(self, action: Action) -> str:
+        return f"{self._catalog.commands.promotions} {action.product}".rstrip()
 
     def _hint(self, action: Action) -> str:
-        commands = self._rendering.commands
         match action.kind:
-            case "approve" | "reject":
+            case "approve" | "reject" | "cancel" | "reschedule":
                 return "Nothing was changed."
             case "promote" | "rollback":
-                return f"See the environments: `{commands.promotions}`"
+                return f"See the environments: `{self._status_command(action)}`"
             case "lock":
-                return suggest_command(f"{commands.promotions} {action.argument('target')}")
+                return suggest_command(
+                    f"{self._status_command(action)} {action.argument('target')}"
+                )
             case "unlock":
                 return "Its locker and people authorized for the environment can unlock it."
             case _:
@@ -281,7 +250,3 @@ class ActionHandlers:
 def _deciders(change: Change) -> Names:
     ended = [change.ended.by] if change.ended and change.ended.by else []
     return Names([*(given.operator for given in change.approvals), *ended])
-
-
-def _anchor_of(result: Result) -> str:
-    return f"\nAnchor: `{result.entry.anchor}`" if result.entry else ""

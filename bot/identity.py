@@ -45,7 +45,7 @@ class SlackIdentities:
     """
     Resolves users with users.info at every action, and their groups at most once a minute.
 
-    Only the members of `groups`, which rules of the manifest name, are read.
+    Only the members of `groups`, which the rules of the products name, count.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class SlackIdentities:
         api: SlackApi,
         store: BotStore,
         directory: Directory,
-        groups: Names,
+        groups: Callable[[], Names],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
@@ -145,7 +145,7 @@ class SlackIdentities:
     def _groups_of(self, user: str) -> frozenset[str]:
         try:
             known = self._read_groups()
-            names = (canonical_name(name) for name in self._named)
+            names = (canonical_name(name) for name in self._named())
             return frozenset(
                 name for name in names if name in known.ids and user in self._members(known, name)
             )
@@ -158,26 +158,33 @@ class SlackIdentities:
         if known is not None and self._clock() - known.read_at < _CACHED_SECONDS:
             return known
         read_at = self._clock()
-        fresh = _Groups(self._list_groups() if self._named else {}, read_at)
+        fresh = self._list_groups(read_at) if self._named() else _Groups({}, read_at)
         with self._lock:
             # If groups changed during this read, the next action reads them again.
             if generation == self._generation:
                 self._groups = fresh
         return fresh
 
-    def _list_groups(self) -> dict[str, str]:
+    def _list_groups(self, read_at: float) -> _Groups:
         try:
-            groups = self._api.read("usergroups.list").get("usergroups", [])
+            # One answer has the members of all groups: products may name many.
+            groups = self._api.read("usergroups.list", include_users=True).get("usergroups", [])
         except SlackCallError as error:
             if error.code in _NO_GROUPS:
                 _log.info("Slack user groups are not used: %s", error)
-                return {}
+                return _Groups({}, read_at)
             raise
-        return {
-            canonical_name(str(group["handle"])): str(group["id"])
+        found = {
+            canonical_name(str(group["handle"])): group
             for group in groups
             if group.get("handle") and group.get("id") and not group.get("date_delete")
         }
+        members = {
+            name: frozenset(map(str, group["users"]))
+            for name, group in found.items()
+            if isinstance(group.get("users"), list)
+        }
+        return _Groups({name: str(group["id"]) for name, group in found.items()}, read_at, members)
 
     def _members(self, known: _Groups, name: str) -> frozenset[str]:
         if name not in known.members:

@@ -55,6 +55,10 @@ class Action:
         value = self.arguments.get(name)
         return value if isinstance(value, str) else ""
 
+    @property
+    def product(self) -> str:
+        return self.argument("product")
+
 
 def action_key(kind: str, *parts: str) -> str:
     """Hash the ids of a delivery, because they can be secrets (trigger_id)."""
@@ -94,7 +98,8 @@ class Inbox:
         taken: list[_Queued] = []
         try:
             with self._store.transaction(urgent=True) as db:
-                taken = self._take_queue()
+                # All servers insert in the same order, so no two wait for each other.
+                taken = sorted(self._take_queue(), key=lambda queued: queued.action.key)
                 new = [_insert(db, queued.action) for queued in taken]
         except PromotionError as error:
             # Fail the queued actions as well: none of them may be stored later.
@@ -118,7 +123,7 @@ class Inbox:
 
     def pending(self) -> list[Action]:
         """The actions that are not finished, oldest first."""
-        with self._store.transaction() as db:
+        with self._store.read() as db:
             rows = db.execute(
                 "SELECT key, kind, tries, at, document FROM inbox WHERE done = 0 ORDER BY number"
             ).fetchall()
@@ -127,19 +132,28 @@ class Inbox:
     def start_attempt(self, action: Action) -> Action | None:
         """Count an attempt; None if the action is finished."""
         with self._store.transaction() as db:
-            found = db.execute(
-                "UPDATE inbox SET tries = tries + 1 WHERE key = ? AND done = 0", [action.key]
-            )
-            if found.rowcount == 0:
-                return None
-        return replace(action, tries=action.tries + 1)
+            row = db.execute(
+                "UPDATE inbox SET tries = tries + 1 WHERE key = ? AND done = 0 RETURNING tries",
+                [action.key],
+            ).fetchone()
+        # Other servers may have tried it since it was read.
+        return replace(action, tries=row[0]) if row else None
 
-    def finish(self, action: Action) -> None:
-        """Delete the content; the key stays, so that a late delivery is recognized."""
+    def finish(self, action: Action) -> bool:
+        """
+        Delete the content; the key stays, so that a late delivery is recognized.
+
+        False if the action is finished, or another server has started a later attempt.
+        """
         with self._store.transaction() as db:
-            db.execute("UPDATE inbox SET done = 1, document = '{}' WHERE key = ?", [action.key])
+            found = db.execute(
+                "UPDATE inbox SET done = 1, document = '{}' "
+                "WHERE key = ? AND done = 0 AND tries = ?",
+                [action.key, action.tries],
+            )
             before = self._store.now() - _KEPT_SECONDS
             db.execute("DELETE FROM inbox WHERE done = 1 AND at < ?", [before])
+        return found.rowcount == 1
 
 
 @dataclass(frozen=True, slots=True)

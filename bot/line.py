@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from bot.menu import Menu
+from bot.named_product import take_product
 from bot.options import (
     Grammar,
     InvalidCommandError,
@@ -12,10 +14,17 @@ from bot.options import (
     format_command,
     parse_options,
 )
-from bot.slack_text import closest_match, normalize, strip_markup, strip_quotes
+from bot.slack_text import (
+    closest_match,
+    normalize,
+    split_first_word,
+    strip_markup,
+    strip_quotes,
+)
 from engine.domain.errors import UsageError
 from engine.domain.parsing import parse_version
 from engine.domain.path import PromotionPath
+from engine.domain.product import UNNAMED
 
 T = TypeVar("T")
 DURATION_LIKE = re.compile(
@@ -33,6 +42,14 @@ class Help:
 
 
 @dataclass(frozen=True, slots=True)
+class NoProduct:
+    """A command without the product, which it needs here; `empty` without any word."""
+
+    text: str
+    empty: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """
     A partly parsed command: `free` text, and the `values` of options and positions.
@@ -47,6 +64,15 @@ class Line:
     values: dict[str, str]
 
     @property
+    def product(self) -> str:
+        return self.values.get("product", UNNAMED)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing but the product is given."""
+        return not self.free and self.values.keys() <= {"product"}
+
+    @property
     def reason(self) -> str:
         return self.values.get("text") or self.values.get("reason", "")
 
@@ -57,22 +83,29 @@ class Line:
         return InvalidCommandError(message, format_command(self.command, self.grammar, known))
 
     def before(self, target: str | None) -> str | None:
-        """The environment before `target` on the path."""
-        before = self.path.before(target) if target in self.path.names else None
-        return before.name if before else None
+        """The environment before `target` on the path; None without one, or with several."""
+        sources = self.path.sources(target) if target in self.path.names else ()
+        return sources[0].name if len(sources) == 1 else None
 
 
 def parse_line(
-    text: str, grammar: Grammar, path: PromotionPath, command: str, interpret: Callable[[Line], T]
-) -> T | Help:
-    dashless = frozenset({"to", "from"} & {*grammar.names} - {*path.names})
+    text: str, grammar: Grammar, menu: Menu, command: str, interpret: Callable[[Line], T]
+) -> T | Help | NoProduct:
+    grammar = grammar.with_products if menu.several else grammar
+    dashless = frozenset({"to", "from"} & {*grammar.names} - menu.environments)
 
-    def parse(line: str) -> T | Help:
+    def parse(line: str) -> T | Help | NoProduct:
         typed = parse_options(line, grammar, command, dashless)
         alone = normalize(typed.free).casefold() in ("help", "?") and not typed.given
         if alone or "help" in typed.given:
             return Help()
-        parsed = Line(grammar, path, command, typed.free, {**typed.given})
+        if "all" in typed.given:
+            return interpret(Line(grammar, menu.union, command, typed.free, {**typed.given}))
+        product, free = take_product(typed, menu, grammar, command)
+        if product is None:
+            return NoProduct(line, not (typed.free or typed.given))
+        named = {"product": product} if menu.several else {}
+        parsed = Line(grammar, menu.paths[product], command, free, {**typed.given, **named})
         result = interpret(parsed)
         _refuse_command_line_only(parsed)
         return result
@@ -169,9 +202,3 @@ def check_environment(line: Line, name: str, text: str | None = None) -> None:
         **{name: match or names[-1]},
         **({} if text is None else {"text": text}),
     )
-
-
-def split_first_word(text: str) -> tuple[str, str]:
-    """Split off the first word of `text`; the rest keeps its spaces."""
-    first, *rest = text.split(maxsplit=1) or [""]
-    return strip_quotes(normalize(first)), rest[0].strip() if rest else ""

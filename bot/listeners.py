@@ -2,13 +2,13 @@
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import JsonValue
 from slack_bolt import Ack
 
-from bot.blocks.elements import Payload
+from bot.blocks.elements import Block, Payload
 from bot.blocks.ephemeral import refusal, suggest_command
 from bot.dispatcher import incident_refusal
 from bot.options import InvalidCommandError
@@ -86,6 +86,22 @@ def wrap_submission(
             ack(response_action="errors", errors={k: v[:2000] for k, v in errors.items()})
         else:
             ack()
+
+    return run
+
+
+def wrap_options(find: Callable[[Body], Sequence[Block]]) -> Callable[..., None]:
+    """Wrap a search in a select; an error finds nothing."""
+
+    def run(ack: Ack, body: dict[str, Any]) -> None:
+        found: Sequence[Block] = ()
+
+        def search(body: Body) -> None:
+            nonlocal found
+            found = find(body)
+
+        _call_listener("Not found", search, body)
+        ack(options=found)
 
     return run
 

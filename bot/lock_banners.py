@@ -3,16 +3,21 @@
 import json
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from bot.blocks.lock import LockEnd, banner, ended_banner
-from bot.blocks.rendering_context import RenderingContext
+from bot.catalog import Catalog
 from bot.database import BotStore
+from bot.group_lock_store import GroupLockStore
 from bot.message_store import DesiredMessage, MessageStore
 from bot.outbox import Outbox
+from bot.thread_pool import log_failure
 from engine.domain.change import ChangeState
 from engine.domain.errors import PromotionError
+from engine.domain.product import qualified
 from engine.domain.record import UnlockRecord
 from engine.domain.state import LockState
 from engine.domain.status import EnvironmentStatus
@@ -22,6 +27,9 @@ from engine.runtime.background import keep_running
 _log = logging.getLogger(__name__)
 # The registry does not notify about locks and unlocks through other interfaces: it is polled.
 REFRESH_SECONDS = 20.0
+# Between the reads of two products, so that many products do not burden their registries.
+_BETWEEN_SECONDS = 1.0
+_AT_ONCE = 8
 _HISTORY_LIMIT = 20
 _MANIFEST_LOCK = "manifest.yaml"
 
@@ -37,140 +45,181 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class _Banner:
     id: str
+    product: str
     environment: str
     held: LockState
     places: tuple[Place, ...]
 
 
 class LockBanners:
-    """Updates the banners to match the locks, regularly and on request."""
+    """
+    Updates the banners to match the locks, regularly and on request.
+
+    The products are read in turn, and a slow registry does not delay the banners of others.
+    """
 
     def __init__(
         self,
-        platform: Platform,
+        catalog: Catalog,
         store: BotStore,
         messages: MessageStore,
         outbox: Outbox,
-        rendering: RenderingContext,
+        groups: GroupLockStore,
         interval_seconds: float = REFRESH_SECONDS,
         leads: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._platform = platform
+        self._catalog = catalog
         self._store = store
         self._messages = messages
         self._outbox = outbox
-        self._rendering = rendering
+        self._groups = groups
         self._interval_seconds = interval_seconds
         self._leads = leads
-        self._refreshing = threading.Lock()
+        self._refreshing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._origins: dict[str, list[Place]] = {}
         self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="floe-slack-banners")
+        self._running: dict[str, Future[None]] = {}
         self._thread = threading.Thread(target=self._run, name="floe-slack-banners", daemon=True)
 
     def start(self) -> None:
+        self._catalog.products.watch(self._notice)
         self._thread.start()
 
     def stop(self) -> None:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def refresh(self, environment: str | None = None, place: Place | None = None) -> None:
+    def refresh(
+        self, product: str, environment: str | None = None, place: Place | None = None
+    ) -> None:
         """
-        Update all banners, and add one in `place`, from where `environment` was locked.
+        Update all banners of `product`, and add one in `place`, where `environment` was locked.
 
         If the registry does not answer, the next refresh does it.
         """
-        with self._refreshing:
+        platform = self._catalog.products.named(product)
+        with self._refreshing[product]:
             if environment and place:
-                self._origins.setdefault(environment, []).append(place)
+                self._origins.setdefault(qualified(product, environment), []).append(place)
             try:
-                rows = self._platform.engine.status()
+                rows = platform.engine.status()
                 for row in rows:
                     if row.error is None:
-                        self._update(row, self._origins.get(row.name, []))
+                        name = qualified(product, row.name)
+                        self._update(platform, row, self._origins.get(name, []))
             except PromotionError as error:
                 _log.warning("lock banners could not be updated: %s", error)
                 return
-            unread = {row.name for row in rows if row.error}
-            self._origins = {n: places for n, places in self._origins.items() if n in unread}
+            for row in rows:
+                if row.error is None:
+                    self._origins.pop(qualified(product, row.name), None)
         self._outbox.wake()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            with keep_running("lock banners could not be updated", self._stopping.wait, 0):
-                if self._leads():
-                    self.refresh()
-            self._stopping.wait(self._interval_seconds)
+            platforms = tuple(self._catalog)
+            if not platforms:
+                self._stopping.wait(self._interval_seconds)
+                continue
+            pause = max(self._interval_seconds / len(platforms), _BETWEEN_SECONDS)
+            for platform in platforms:
+                with keep_running("lock banners could not be updated", self._stopping.wait, 0):
+                    if self._leads():
+                        self._submit(platform.product)
+                if self._stopping.wait(min(pause, self._interval_seconds)):
+                    return
 
-    def _update(self, row: EnvironmentStatus, origins: Sequence[Place]) -> None:
+    def _notice(self, product: str) -> None:
+        if self._leads() and not self._stopping.is_set():
+            self.refresh(product)
+
+    def _submit(self, product: str) -> None:
+        """Refresh the banners of `product`, unless its registry has not answered yet."""
+        running = self._running.get(product)
+        if running is None or running.done():
+            self._running[product] = self._pool.submit(self.refresh, product)
+            self._running[product].add_done_callback(log_failure)
+
+    def _update(self, platform: Platform, row: EnvironmentStatus, origins: Sequence[Place]) -> None:
         held = row.lock
         if held is not None and (held.operator_id == _MANIFEST_LOCK or held.at is None):
             held = None
-        known = {banner.id: banner for banner in self._load_shown(row.name)}
-        current = f"{row.name}:{held.at.isoformat()}" if held and held.at else None
+        name = qualified(platform.product, row.name)
+        known = {banner.id: banner for banner in self._load_shown(platform.product, row.name)}
+        current = f"{name}:{held.at.isoformat()}" if held and held.at else None
         for old in known.values():
             if old.id != current:
-                self._close(old)
-        if held is None or current is None:
+                self._close(platform, old)
+        if held is None or held.at is None or current is None:
             return
         before = known[current].places if current in known else ()
-        wanted = [Place(self._rendering.channel)] if self._rendering.channel else []
+        wanted = [Place(platform.channel)] if platform.channel else []
+        if self._groups.announces(platform.product, row.name, held.at.isoformat()):
+            # One message shows the locks of many products: only own channels have a banner too.
+            wanted = [each for each in wanted if each.channel in platform.channels]
         new = [p for p in dict.fromkeys([*wanted, *origins]) if p not in before]
-        self._show(_Banner(current, row.name, held, (*before, *new)))
+        self._show(platform, _Banner(current, platform.product, row.name, held, (*before, *new)))
 
-    def _show(self, shown: _Banner) -> None:
-        waiting = len(self._platform.store.open(shown.environment))
+    def _show(self, platform: Platform, shown: _Banner) -> None:
+        waiting = len(platform.store.open(shown.environment))
+        rendering = self._catalog.rendering(shown.product)
+        name = qualified(shown.product, shown.environment)
         with self._store.transaction() as db:
             places = json.dumps([[place.channel, place.thread] for place in shown.places])
             db.execute(
                 "INSERT INTO banners (id, environment, document, places) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET places = excluded.places",
-                [shown.id, shown.environment, shown.held.model_dump_json(), places],
+                [shown.id, name, shown.held.model_dump_json(), places],
             )
             for key, place in _copies(shown):
-                payload = banner(key, shown.environment, shown.held, waiting, self._rendering)
+                payload = banner(key, shown.environment, shown.held, waiting, rendering)
                 self._messages.ensure(
                     place.channel, DesiredMessage(key, payload, thread=place.thread)
                 )
 
-    def _close(self, shown: _Banner) -> None:
-        end = self._find_end(shown)
+    def _close(self, platform: Platform, shown: _Banner) -> None:
+        end = _find_end(platform, shown)
+        rendering = self._catalog.rendering(shown.product)
         with self._store.transaction() as db:
             for key, place in _copies(shown):
-                payload = ended_banner(key, shown.environment, shown.held, end, self._rendering)
+                payload = ended_banner(key, shown.environment, shown.held, end, rendering)
                 self._messages.ensure(
                     place.channel, DesiredMessage(key, payload, urgent=True, edit_only=True)
                 )
             db.execute("UPDATE banners SET ended = 1 WHERE id = ?", [shown.id])
 
-    def _find_end(self, shown: _Banner) -> LockEnd:
-        """Find the unlock in the history; without one, the lock expired."""
-        now = self._platform.engine.now()
-        waiting = self._platform.store.open(shown.environment)
-        approvable = len([c for c in waiting if c.state is ChangeState.AWAITING_APPROVAL])
-        since = shown.held.at or now
-        for entry in reversed(self._platform.engine.history(shown.environment, _HISTORY_LIMIT)):
-            record = entry.record
-            if isinstance(record, UnlockRecord) and record.unlocked_at >= since:
-                return LockEnd(record.operator, record.unlocked_at, approvable)
-        return LockEnd(None, min(shown.held.expires_at or now, now), approvable)
-
-    def _load_shown(self, environment: str) -> list[_Banner]:
-        with self._store.transaction() as db:
+    def _load_shown(self, product: str, environment: str) -> list[_Banner]:
+        with self._store.read() as db:
             rows = db.execute(
                 "SELECT id, document, places FROM banners WHERE environment = ? AND ended = 0",
-                [environment],
+                [qualified(product, environment)],
             ).fetchall()
         return [
             _Banner(
                 banner_id,
+                product,
                 environment,
                 LockState.model_validate_json(document),
                 tuple(Place(channel, thread) for channel, thread in json.loads(places)),
             )
             for banner_id, document, places in rows
         ]
+
+
+def _find_end(platform: Platform, shown: _Banner) -> LockEnd:
+    """Find the unlock in the history; without one, the lock expired."""
+    now = platform.engine.now()
+    waiting = platform.store.open(shown.environment)
+    approvable = len([c for c in waiting if c.state is ChangeState.AWAITING_APPROVAL])
+    since = shown.held.at or now
+    for entry in reversed(platform.engine.history(shown.environment, _HISTORY_LIMIT)):
+        record = entry.record
+        if isinstance(record, UnlockRecord) and record.unlocked_at >= since:
+            return LockEnd(record.operator, record.unlocked_at, approvable)
+    return LockEnd(None, min(shown.held.expires_at or now, now), approvable)
 
 
 def _copies(shown: _Banner) -> Iterator[tuple[str, Place]]:

@@ -127,7 +127,7 @@ class MessageStore:
 
     def any_unsent(self) -> bool:
         """Whether a message waits to be sent, now or later, also one for one person."""
-        with self._store.transaction() as db:
+        with self._store.read() as db:
             return db.execute(_UNSENT).fetchone() is not None
 
     def next_posts(self) -> list[PendingMessage]:
@@ -146,20 +146,40 @@ class MessageStore:
             [now, now - pause, _AT_ONCE],
         )
 
-    def mark_attempted(self, message: PendingMessage) -> None:
-        """Record an attempt, so that a retry after a lost answer first searches for the message."""
-        with self._store.transaction() as db:
-            db.execute("UPDATE messages SET taken = ? WHERE key = ?", [self.now(), message.key])
+    def mark_attempted(self, message: PendingMessage) -> bool:
+        """
+        Record an attempt, so that a retry after a lost answer first searches for the message.
 
-    def mark_posted(self, message: PendingMessage, ts: str) -> None:
+        False if another server has attempted or posted it since `message` was read.
+        """
         with self._store.transaction() as db:
-            db.execute(
+            marked = db.execute(
+                "UPDATE messages SET taken = ? "
+                "WHERE key = ? AND ts IS NULL AND COALESCE(taken, 0) = ?",
+                [self.now(), message.key, message.taken or 0],
+            )
+            return bool(marked.rowcount)
+
+    def mark_posted(self, message: PendingMessage, ts: str) -> bool:
+        """Record that Slack has the text of `message` at `ts`; False if it has another place."""
+        with self._store.transaction() as db:
+            marked = db.execute(
                 "UPDATE messages SET ts = ?, taken = NULL, edited = ?, tries = 0, retry = 0, "
-                "dirty = CASE WHEN payload = ? THEN 0 ELSE 1 END WHERE key = ?",
-                [ts, self.now(), message.written, message.key],
+                "dirty = CASE WHEN payload = ? THEN 0 ELSE 1 END "
+                "WHERE key = ? AND (ts IS NULL OR ts = ?)",
+                [ts, self.now(), message.written, message.key, ts],
             )
             db.execute(
                 "DELETE FROM messages WHERE dirty = 0 AND at < ?", [self.now() - _KEPT_SECONDS]
+            )
+            return bool(marked.rowcount)
+
+    def mark_found(self, message: PendingMessage, ts: str) -> None:
+        """Record where a message was posted; its content is unknown, so it is edited next."""
+        with self._store.transaction() as db:
+            db.execute(
+                "UPDATE messages SET ts = ?, taken = NULL, tries = 0, retry = 0 WHERE key = ?",
+                [ts, message.key],
             )
 
     def mark_failed(self, message: PendingMessage, reason: str) -> None:
@@ -171,10 +191,15 @@ class MessageStore:
             )
 
     def postpone(self, message: PendingMessage, retry: float, *, outcome_unknown: bool) -> None:
-        """Retry once it is `retry`; with `outcome_unknown`, the message may have been posted."""
+        """
+        Retry once it is `retry`; with `outcome_unknown`, the message may have been posted.
+
+        A late edit may have replaced a newer text, so the message is edited again in any case.
+        """
         with self._store.transaction() as db:
             db.execute(
-                "UPDATE messages SET tries = tries + 1, retry = ? WHERE key = ?",
+                "UPDATE messages SET tries = tries + 1, retry = ?, dirty = 1 "
+                "WHERE key = ? AND failed IS NULL",
                 [retry, message.key],
             )
             if not outcome_unknown:
@@ -194,7 +219,7 @@ class MessageStore:
 
     def unfinished_changes(self) -> tuple[str, ...]:
         """The ids of changes whose card is stored, but not their end."""
-        with self._store.transaction() as db:
+        with self._store.read() as db:
             rows = db.execute(
                 "SELECT replace(m.key, ':root', '') FROM messages m WHERE m.key LIKE 'c-%:root' "
                 "AND NOT EXISTS (SELECT 1 FROM messages e WHERE e.key = "
@@ -205,7 +230,7 @@ class MessageStore:
     def keys_with_prefix(self, prefix: str) -> tuple[str, ...]:
         """The keys that start with `prefix`, oldest first."""
         beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        with self._store.transaction() as db:
+        with self._store.read() as db:
             rows = db.execute(
                 "SELECT key FROM messages WHERE key >= ? AND key < ? ORDER BY number",
                 [prefix, beyond],
@@ -213,7 +238,7 @@ class MessageStore:
         return tuple(key for (key,) in rows)
 
     def _exists(self, where: str, key: str) -> bool:
-        with self._store.transaction() as db:
+        with self._store.read() as db:
             row = db.execute(
                 f"SELECT 1 FROM messages WHERE key = ? AND {where}",  # noqa: S608 - no user input
                 [key],
@@ -221,7 +246,7 @@ class MessageStore:
         return row is not None
 
     def _select_pair(self, columns: str, key: str) -> tuple[str, str] | None:
-        with self._store.transaction() as db:
+        with self._store.read() as db:
             row: tuple[str | None, str | None] | None = db.execute(
                 f"SELECT {columns} FROM messages WHERE key = ?",  # noqa: S608 - no user input
                 [key],
@@ -231,7 +256,7 @@ class MessageStore:
         return row[0], row[1]
 
     def _select(self, where: str, values: Sequence[float] = ()) -> list[PendingMessage]:
-        with self._store.transaction() as db:
+        with self._store.read() as db:
             rows = db.execute(
                 f"SELECT {_COLUMNS} FROM messages "  # noqa: S608 - no user input
                 f"WHERE dirty = 1 AND failed IS NULL AND {where}",

@@ -1,23 +1,36 @@
-"""Renders modals, and reads their metadata and inputs."""
+"""Renders the forms of commands and clicks."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import JsonValue
 
-from bot.blocks.elements import TITLE, Block, View, code, escape, join_lines, plain_text, section
+from bot.blocks.elements import (
+    TITLE,
+    Block,
+    Payload,
+    View,
+    code,
+    context,
+    count_products,
+    escape,
+    join_lines,
+    plain_text,
+    section,
+)
 from bot.blocks.impact import impact_lines
 from bot.blocks.rendering_context import RenderingContext, describe_step
+from bot.modal_inputs import environment_input, labelled, modal, product_input, text_input
 from engine.domain.change import Change
 from engine.domain.impact.analysis import ImpactAnalysis
+from engine.domain.product import UNNAMED
 
 PROMOTE_FORM, ROLLBACK_FORM = "floe_promote", "floe_rollback_form"
 LOCK_FORM, UNLOCK_FORM, REJECT_FORM = "floe_lock", "floe_unlock_form", "floe_reject_form"
+ROLLBACK_CHOICE, UNLOCK_CHOICE = "floe_rollback_choice", "floe_unlock_choice"
+RESCHEDULE_FORM = "floe_reschedule_form"
+LOCK_ALL_FORM, UNLOCK_ALL_FORM = "floe_lock_all_form", "floe_unlock_all_form"
 _MAX_REASON = 500
-# Slack's limits: the number of options and the characters of each.
-_OPTIONS, _OPTION = 100, 75
 
 
 @dataclass(frozen=True)
@@ -29,74 +42,176 @@ class RollbackPreview:
     running: str | None
     analysis: ImpactAnalysis | None
     approvals: int
+    product: str = UNNAMED
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The values of a form that are known when it opens, or when its product changes."""
+
+    version: str = ""
+    target: str = ""
+    reason: str = ""
+    duration: str = ""
+    at: str = ""
+
+
+# A form that asks for the product too, by the metadata and the known values.
+ChoiceForm = Callable[[RenderingContext, Mapping[str, JsonValue], Draft], View]
 
 
 def promote_form(
-    rendering: RenderingContext, metadata: Mapping[str, JsonValue], version: str, target: str
+    rendering: RenderingContext, metadata: Mapping[str, JsonValue], draft: Draft
 ) -> View:
     note = "It must already be in the previous environment."
     blocks = [
-        _input("version", "Version", _text(version, "v1.2.3", 128, multiline=False), note),
-        _input("target", "To", _choice(rendering.path.names, target or rendering.last_environment)),
+        *product_input(rendering),
+        labelled(
+            "version", "Version", text_input(draft.version, "v1.2.3", 128, multiline=False), note
+        ),
+        environment_input(rendering, draft.target, "To"),
+        _time_input(draft.at, "Empty: now. A later time has a zone.", optional=True),
     ]
-    return _modal(PROMOTE_FORM, "Promote a version", "Promote", blocks, metadata)
+    return modal(PROMOTE_FORM, "Promote a version", "Promote", blocks, metadata)
 
 
 def rollback_form(preview: RollbackPreview, metadata: Mapping[str, JsonValue], reason: str) -> View:
     blocks = [
         section("step", _rollback_step(preview)),
         section("impact", join_lines(_impact_lines(preview), 2800)),
-        _input(
+        labelled(
             "reason",
             "Why are you rolling back?",
-            _text(reason, "5xx since the release", _MAX_REASON),
+            text_input(reason, "5xx since the release", _MAX_REASON),
             "The reason is announced and recorded.",
         ),
     ]
     title = f"Roll back {preview.target}"
-    return _modal(ROLLBACK_FORM, title, "Roll back", blocks, metadata)
+    return modal(ROLLBACK_FORM, title, "Roll back", blocks, metadata)
 
 
-def lock_form(
-    rendering: RenderingContext, metadata: Mapping[str, JsonValue], target: str, duration: str
+def rollback_choice(
+    rendering: RenderingContext, metadata: Mapping[str, JsonValue], draft: Draft
 ) -> View:
+    """Ask for the product, the environment and the version; the impact is shown next."""
     blocks = [
-        _input(
-            "target",
-            "Environment",
-            _choice(rendering.path.names, target or rendering.last_environment),
-        ),
-        _input("reason", "Why?", _text("", "INC-42: database failover", _MAX_REASON)),
-        _input(
-            "duration",
-            "For how long?",
-            _text(duration, "30m", 20, multiline=False),
-            "30m, 2h or 1d. Empty: until it is unlocked.",
+        *product_input(rendering),
+        environment_input(rendering, draft.target),
+        labelled(
+            "version",
+            "Version",
+            text_input(draft.version, "v1.2.2", 128, multiline=False),
+            "Empty: the previous version.",
             optional=True,
         ),
     ]
-    return _modal(LOCK_FORM, "Lock an environment", "Lock", blocks, metadata)
+    return modal(ROLLBACK_CHOICE, "Roll back", "Show the impact", blocks, metadata)
 
 
-def unlock_form(target: str, metadata: Mapping[str, JsonValue]) -> View:
+def lock_form(rendering: RenderingContext, metadata: Mapping[str, JsonValue], draft: Draft) -> View:
     blocks = [
-        section("what", f"Unlocking *{escape(target, 60)}* allows promotions again."),
-        _input("reason", "Why?", _text("", "The failover is done", _MAX_REASON)),
+        *product_input(rendering),
+        environment_input(rendering, draft.target),
+        *lock_inputs(draft),
     ]
-    return _modal(UNLOCK_FORM, f"Unlock {target}", "Unlock", blocks, metadata)
+    return modal(LOCK_FORM, "Lock an environment", "Lock", blocks, metadata)
+
+
+def lock_inputs(draft: Draft) -> tuple[Block, ...]:
+    """The reason and the duration of a lock."""
+    return (
+        labelled(
+            "reason", "Why?", text_input(draft.reason, "INC-42: database failover", _MAX_REASON)
+        ),
+        labelled(
+            "duration",
+            "For how long?",
+            text_input(draft.duration, "30m", 20, multiline=False),
+            "30m, 2h or 1d. Empty: until it is unlocked.",
+            optional=True,
+        ),
+    )
+
+
+def unlock_form(place: str, title: str, metadata: Mapping[str, JsonValue]) -> View:
+    blocks = [
+        section("effect", f"Unlocking *{escape(place, 200)}* allows promotions again."),
+        _unlock_reason(""),
+    ]
+    return modal(UNLOCK_FORM, title, "Unlock", blocks, metadata)
+
+
+def lock_all_form(
+    allowed: Sequence[str], refused: Sequence[str], metadata: Mapping[str, JsonValue], draft: Draft
+) -> View:
+    """List the products whose environment is locked, and ask for the reason."""
+    target = escape(draft.target, 60)
+    if not allowed:
+        return message_modal("Lock", f"*Not locked:* you may not lock {target} of any product.")
+    blocks = [
+        section("products", f"Locks *{target}* of {count_products(allowed)}: {_listed(allowed)}"),
+        *lock_inputs(draft),
+    ]
+    if refused:
+        blocks.append(context("not", f"You may not lock it of {_listed(refused)}."))
+    return modal(LOCK_ALL_FORM, f"Lock {draft.target}", "Lock all", blocks, metadata)
+
+
+def unlock_all_form(metadata: Mapping[str, JsonValue]) -> View:
+    blocks = [
+        section("effect", "Unlocks only the locks of this message."),
+        _unlock_reason(""),
+    ]
+    return modal(UNLOCK_ALL_FORM, "Unlock all", "Unlock all", blocks, metadata)
+
+
+def _listed(products: Sequence[str]) -> str:
+    return escape(", ".join(products), 2500)
+
+
+def unlock_choice(
+    rendering: RenderingContext, metadata: Mapping[str, JsonValue], draft: Draft
+) -> View:
+    blocks = [
+        *product_input(rendering),
+        environment_input(rendering, draft.target),
+        _unlock_reason(draft.reason),
+    ]
+    return modal(UNLOCK_CHOICE, "Unlock an environment", "Unlock", blocks, metadata)
+
+
+def _unlock_reason(reason: str) -> Block:
+    return labelled("reason", "Why?", text_input(reason, "The failover is done", _MAX_REASON))
 
 
 def reject_form(change: Change, metadata: Mapping[str, JsonValue]) -> View:
     blocks = [
-        section("what", f"*{escape(describe_step(change))}* will not be carried out."),
-        _input(
+        section("effect", f"*{escape(describe_step(change))}* will not be carried out."),
+        labelled(
             "reason",
             "Why do you reject it?",
-            _text("", "The migration is not reviewed", _MAX_REASON),
+            text_input("", "The migration is not reviewed", _MAX_REASON),
             "The reason is announced and recorded.",
         ),
     ]
-    return _modal(REJECT_FORM, "Reject", "Reject", blocks, metadata)
+    return modal(REJECT_FORM, "Reject", "Reject", blocks, metadata)
+
+
+def reschedule_form(change: Change, metadata: Mapping[str, JsonValue]) -> View:
+    again = "If its requester moves it, it has to be approved again." if change.required else ""
+    text = f"*{escape(describe_step(change))}* is carried out at another time. {again}"
+    blocks = [section("effect", text.strip()), _time_input("", "A time has a zone.")]
+    return modal(RESCHEDULE_FORM, "Reschedule", "Reschedule", blocks, metadata)
+
+
+def _time_input(value: str, hint: str, *, optional: bool = False) -> Block:
+    example = text_input(value, "2026-12-01T09:00[Europe/Berlin]", 80, multiline=False)
+    return labelled("at", "Time", example, hint, optional=optional)
+
+
+def status_modal(title: str, status: Payload) -> View:
+    """A modal that shows the `status` of a product."""
+    return {**message_modal(title, ""), "blocks": list(status.blocks)}
 
 
 def message_modal(title: str, text: str) -> View:
@@ -110,77 +225,10 @@ def message_modal(title: str, text: str) -> View:
     }
 
 
-def read_metadata(view: Mapping[str, Any]) -> dict[str, str]:
-    """The metadata of a modal; empty for a modal of another app."""
-    try:
-        found = json.loads(view.get("private_metadata") or "{}")
-    except ValueError:
-        return {}
-    return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
-
-
-def read_input(view: Mapping[str, Any], name: str) -> str:
-    """The value of the input `name`, or an empty string."""
-    values = view.get("state", {}).get("values", {}).get(name, {}).get("v", {})
-    chosen = values.get("selected_option") or {}
-    return str(values.get("value") or chosen.get("value") or "").strip()
-
-
-def _modal(
-    callback_id: str,
-    title: str,
-    submit: str,
-    blocks: Sequence[Block],
-    metadata: Mapping[str, JsonValue],
-) -> View:
-    return {
-        "type": "modal",
-        "callback_id": callback_id,
-        "private_metadata": json.dumps(metadata),
-        "title": plain_text(title, TITLE),
-        "submit": plain_text(submit, TITLE),
-        "close": plain_text("Cancel", TITLE),
-        "blocks": list(blocks),
-    }
-
-
-def _input(
-    block_id: str, label: str, element: Block, hint: str = "", *, optional: bool = False
-) -> Block:
-    block: Block = {
-        "type": "input",
-        "block_id": block_id,
-        "label": plain_text(label),
-        "element": element,
-        "optional": optional,
-    }
-    return block | ({"hint": plain_text(hint)} if hint else {})
-
-
-def _text(value: str, example: str, max_length: int, *, multiline: bool = True) -> Block:
-    element: Block = {
-        "type": "plain_text_input",
-        "action_id": "v",
-        "multiline": multiline,
-        "max_length": max_length,
-        "placeholder": plain_text(example),
-    }
-    return element | ({"initial_value": value[:max_length]} if value else {})
-
-
-def _choice(names: Sequence[str], chosen: str) -> Block:
-    options: list[JsonValue] = [
-        {"text": plain_text(name, _OPTION), "value": name} for name in names[:_OPTIONS]
-    ]
-    element: Block = {"type": "static_select", "action_id": "v", "options": options}
-    if chosen in names[:_OPTIONS]:
-        element["initial_option"] = {"text": plain_text(chosen, _OPTION), "value": chosen}
-    return element
-
-
 def _rollback_step(preview: RollbackPreview) -> str:
     running = code(preview.running) if preview.running else "nothing"
-    return f"*{escape(preview.target, 60)}*: {running} → {code(preview.version)}"
+    place = f"{preview.product} {preview.target}" if preview.product else preview.target
+    return f"*{escape(place, 130)}*: {running} → {code(preview.version)}"
 
 
 def _impact_lines(preview: RollbackPreview) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.slack_text import closest_match, normalize
 from engine.domain.errors import UsageError
@@ -29,15 +29,20 @@ class Option:
         return f"--{self.name} {self.example}".rstrip()
 
 
+_PRODUCT = Option("product", "checkout", "the product, if it is not the first word")
 _FROM = Option("from", "staging", "the source; by default the previous environment")
 _TO = Option("to", "prod", "the target")
 _ENV = Option("env", "prod", "the environment")
 _FOR = Option("for", "30m", "the duration: 30m, 2h or 1d; without it, until it is unlocked")
 REASON = Option("reason", '"say why"', "the reason, in quotation marks or up to the next option")
+_ALL = Option("all", help="the environment of every product that has it and that you may lock")
 _OLDER = Option("allow-older", help="accepts a version older than the running one; needs a reason")
 _ROLLED_BACK = Option(
     "override-rollback", help="accepts a version its source was rolled back from; needs a reason"
 )
+_AT = Option("at", "2026-12-01T09:00[Europe/Berlin]", "the time at which it is carried out")
+_GLASS = Option("break-glass", help="skips approvals, windows and locks in an incident")
+_INCIDENT = Option("incident", "INC-42", "the incident of a break-glass; needs a reason too")
 _TERMINAL = (Option("manifest", "manifest.yaml"), Option("output", "json"))
 _RUN = (Option("dry-run"), Option("wait", "10m"), *_TERMINAL)
 
@@ -47,14 +52,15 @@ class Grammar:
     """
     A command: its verb after `floe platform`, its positions, and its options.
 
-    `command_line_only` are options that Slack does not have. The position `text` is a reason
-    without `--reason`.
+    `command_line_only` are options that Slack does not have, and `of_products` are further ones of
+    Slack where products have names. The position `text` is a reason without `--reason`.
     """
 
     verb: str
     positions: tuple[str, ...]
     options: tuple[Option, ...]
     command_line_only: tuple[Option, ...] = _TERMINAL
+    of_products: tuple[Option, ...] = ()
 
     def option(self, name: str) -> Option | None:
         every = (*self.options, *self.command_line_only)
@@ -64,18 +70,32 @@ class Grammar:
     def names(self) -> tuple[str, ...]:
         return tuple(each.name for each in self.options)
 
+    @property
+    def with_products(self) -> "Grammar":
+        """The command where products have names: one comes first."""
+        options = (_PRODUCT, *self.options, *self.of_products)
+        return replace(self, positions=("product", *self.positions), options=options)
+
 
 PROMOTE = Grammar(
     "promote",
     ("version", "from", "to"),
-    (_FROM, _TO, _OLDER, _ROLLED_BACK, REASON),
+    (_FROM, _TO, _OLDER, _ROLLED_BACK, _GLASS, _INCIDENT, _AT, REASON),
     (*_RUN, Option("run-gates")),
 )
-ROLLBACK = Grammar("rollback", ("version", "env", "text"), (_ENV, REASON), _RUN)
-LOCK = Grammar("lock", ("env", "for", "text"), (_ENV, _FOR, REASON))
+ROLLBACK = Grammar(
+    "rollback",
+    ("version", "env", "text"),
+    (_ENV, REASON),
+    (Option("no-quarantine"), *_RUN, _GLASS, _INCIDENT),
+)
+LOCK = Grammar("lock", ("env", "for", "text"), (_ENV, _FOR, REASON), of_products=(_ALL,))
 UNLOCK = Grammar("unlock", ("env", "text"), (_ENV, REASON))
 PROMOTIONS = Grammar(
-    "status", ("env",), (_ENV,), (Option("history", "10"), Option("format", "json"), *_TERMINAL)
+    "status",
+    ("env",),
+    (_ENV,),
+    (Option("all"), Option("history", "10"), Option("format", "json"), *_TERMINAL),
 )
 
 _WORD = re.compile(r"\S+")
@@ -232,21 +252,21 @@ def format_command(command: str, grammar: Grammar, values: Mapping[str, str]) ->
     words += [values.get(name, "") for name in grammar.positions]
     for each in (*grammar.options, *grammar.command_line_only):
         if each.name in values and each.name not in grammar.positions:
-            words.append(_format_option(each, values[each.name]))
+            words.append(format_option(each, values[each.name]))
     return " ".join(words)
 
 
 def format_cli_command(grammar: Grammar, values: Mapping[str, str]) -> str:
     """Format the `floe platform` command with `values`."""
     options = [
-        _format_option(each, values[each.name])
+        format_option(each, values[each.name])
         for each in (*grammar.options, *grammar.command_line_only)
         if each.name in values
     ]
     return " ".join(("floe platform", grammar.verb, values.get("version", ""), *options))
 
 
-def _format_option(option: Option, value: str) -> str:
+def format_option(option: Option, value: str) -> str:
     if option is REASON:
         value = f'"{value.replace(chr(34), chr(39))}"'
     return f"--{option.name} {value}".rstrip()

@@ -10,12 +10,11 @@ from functools import partial
 from bot.ephemeral import EphemeralMessage, EphemeralStore
 from bot.message_store import MessageStore, PendingMessage
 from bot.sender import Sender
-from bot.thread_pool import log_failure
+from bot.thread_pool import PoolLoop, log_failure
 from bot.webapi import SlackCallError
 from engine.bootstrap.leader import Leader
 from engine.domain.errors import PromotionError
 from engine.ports.telemetry import NO_METRICS, SLACK_DELIVERIES, Metrics
-from engine.runtime.background import keep_running
 from engine.runtime.wakeups import Topic
 
 _log = logging.getLogger(__name__)
@@ -78,37 +77,45 @@ class Outbox:
         self._busy: set[str] = set()
         # The time from which a channel, or the edits, may be used again.
         self._free: dict[str, float] = {}
-        self._awake = threading.Event()
-        self._stopping = threading.Event()
         self._pool = ThreadPoolExecutor(6, thread_name_prefix="floe-slack-send")
-        self._thread = threading.Thread(target=self._run, name="floe-slack-outbox", daemon=True)
+        self._loop = PoolLoop(
+            "floe-slack-outbox",
+            self._look,
+            "messages cannot be sent to Slack",
+            poll=self._timing.poll,
+            retry=self._timing.first_retry,
+            pool=self._pool,
+        )
 
     def start(self) -> None:
         self._leader.wakeups.subscribe(Topic.MESSAGES, self.wake)
-        self._thread.start()
+        self._loop.start()
 
     def wake(self) -> None:
-        self._awake.set()
+        self._loop.wake()
 
     def stop(self) -> None:
         """Finish running calls; the next start sends the rest."""
-        self._stopping.set()
-        self._awake.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._loop.stop()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            retry, pause = self._timing.first_retry, self._timing.poll
-            with keep_running("messages cannot be sent to Slack", self._stopping.wait, retry):
-                if self._leader.leads():
-                    if self._messages.any_unsent():
-                        self._dispatch(self._now())
-                    else:
-                        pause = self._leader.wakeups.pause(pause)
-            self._awake.wait(pause)
-            self._awake.clear()
+    def _look(self) -> float:
+        if self._leader.leads():
+            if self._leader.shared and self._sender.is_cut_off():
+                self._hand_over()
+            elif self._messages.any_unsent():
+                self._dispatch(self._now())
+            else:
+                return self._leader.wakeups.pause(self._timing.poll)
+        return self._timing.poll
+
+    def _hand_over(self) -> None:
+        """Let another server send, once no call of this one may still have an effect."""
+        with self._lock:
+            if self._busy:
+                return
+        _log.warning("Slack does not answer this server, so another one may send")
+        self._sender.forget_unanswered()
+        self._leader.step_aside()
 
     def _dispatch(self, now: float) -> None:
         # Read before the store, whose data about a busy lane may be out of date.
@@ -149,7 +156,7 @@ class Outbox:
         finally:
             with self._lock:
                 self._busy.discard(lane)
-            self._awake.set()
+            self._loop.wake()
 
     def _post(self, message: PendingMessage) -> None:
         try:

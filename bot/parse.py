@@ -8,29 +8,32 @@ from bot.line import (
     SAY_WHY,
     Help,
     Line,
+    NoProduct,
     check_environment,
     check_version,
     parse_line,
-    split_first_word,
     take_duration,
     take_environment,
     take_text,
 )
+from bot.menu import Menu
+from bot.named_product import VERSION_LIKE
 from bot.options import LOCK, PROMOTE, PROMOTIONS, ROLLBACK, UNLOCK
-from bot.slack_text import closest_match, normalize, strip_quotes
+from bot.slack_text import closest_match, normalize, split_first_word, strip_quotes
 from engine.domain.errors import PromotionError
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.parsing import (
+    parse_incident,
     parse_lock_duration,
     parse_lock_request,
     parse_promotion_request,
     parse_rollback_request,
     parse_unlock_request,
 )
-from engine.domain.path import NO_ENVIRONMENT, PromotionPath
+from engine.domain.path import NO_ENVIRONMENT
+from engine.domain.product import UNNAMED
 
-_VERSION_LIKE = re.compile(r"v?[0-9]+\.[0-9]", re.ASCII)
 _ARROW = re.compile(r"[-=]+>|→")
 _NO_OPERATOR = Operator("nobody", "nobody", IdentitySource.SLACK, verified=False)
 _NO_TRACE = "0" * 32
@@ -42,6 +45,8 @@ class Promote:
     source: str | None
     target: str
     overrides: Overrides = NO_OVERRIDES
+    product: str = UNNAMED
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class PromoteForm:
 
     version: str = ""
     target: str = ""
+    product: str = UNNAMED
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class Rollback:
     version: str | None
     target: str
     reason: str = ""
+    product: str = UNNAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,42 +76,46 @@ class Lock:
     target: str
     duration: str | None = None
     reason: str = ""
+    product: str = UNNAMED
+    every_product: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unlock:
     target: str
     reason: str = ""
+    product: str = UNNAMED
 
 
 @dataclass(frozen=True, slots=True)
 class Promotions:
     target: str | None = None
+    product: str = UNNAMED
 
 
-def parse_promote(text: str, path: PromotionPath, command: str) -> Promote | PromoteForm | Help:
+def parse_promote(text: str, menu: Menu, command: str) -> Promote | PromoteForm | Help | NoProduct:
     """Parse `v1.2.3 staging prod`, `v1.2.3 prod` or a part of it."""
-    return parse_line(text, PROMOTE, path, command, _promote)
+    return parse_line(text, PROMOTE, menu, command, _promote)
 
 
-def parse_rollback(text: str, path: PromotionPath, command: str) -> Rollback | Help:
+def parse_rollback(text: str, menu: Menu, command: str) -> Rollback | Help | NoProduct:
     """Parse `v1.2.2 prod [reason]`, or `prod` for the previous version."""
-    return parse_line(text, ROLLBACK, path, command, _rollback)
+    return parse_line(text, ROLLBACK, menu, command, _rollback)
 
 
-def parse_lock(text: str, path: PromotionPath, command: str) -> Lock | Help:
+def parse_lock(text: str, menu: Menu, command: str) -> Lock | Help | NoProduct:
     """Parse `prod [30m] reason`."""
-    return parse_line(text, LOCK, path, command, _lock)
+    return parse_line(text, LOCK, menu, command, _lock)
 
 
-def parse_unlock(text: str, path: PromotionPath, command: str) -> Unlock | Help:
+def parse_unlock(text: str, menu: Menu, command: str) -> Unlock | Help | NoProduct:
     """Parse `prod reason`."""
-    return parse_line(text, UNLOCK, path, command, _unlock)
+    return parse_line(text, UNLOCK, menu, command, _unlock)
 
 
-def parse_promotions(text: str, path: PromotionPath, command: str) -> Promotions | Help:
+def parse_promotions(text: str, menu: Menu, command: str) -> Promotions | Help | NoProduct:
     """Parse `[env]`."""
-    return parse_line(text, PROMOTIONS, path, command, _promotions)
+    return parse_line(text, PROMOTIONS, menu, command, _promotions)
 
 
 def _promote(line: Line) -> Promote | PromoteForm:
@@ -117,7 +129,14 @@ def _promote(line: Line) -> Promote | PromoteForm:
             check_environment(line, name)
     if not (version and target):
         return _incomplete_promotion(line, version, target)
-    overrides = Overrides("allow-older" in values, "override-rollback" in values, line.reason)
+    try:
+        incident = parse_incident("break-glass" in values, values.get("incident", ""))
+    except PromotionError as error:
+        fixed = {"break-glass": "", "incident": values.get("incident") or "INC-42"}
+        raise line.refusal(str(error), **fixed, reason=line.reason or SAY_WHY) from error
+    overrides = Overrides(
+        "allow-older" in values, "override-rollback" in values, line.reason, incident
+    )
     try:
         request = parse_promotion_request(
             line.path, version, values.get("from"), target, _NO_OPERATOR, _NO_TRACE, overrides
@@ -125,8 +144,10 @@ def _promote(line: Line) -> Promote | PromoteForm:
     except PromotionError as error:
         reason = (line.reason or SAY_WHY) if overrides else None
         raise line.refusal(str(error), **{"from": line.before(target)}, reason=reason) from error
-    values["from"] = request.source
-    return Promote(str(request.version), request.source, target, request.overrides)
+    if request.source in (NO_ENVIRONMENT, *line.path.names):
+        values["from"] = request.source
+    named = (str(request.version), request.source, target)
+    return Promote(*named, request.overrides, line.product, values.get("at", ""))
 
 
 def _assign_words(line: Line) -> None:
@@ -135,7 +156,7 @@ def _assign_words(line: Line) -> None:
     words = [given for given in every if given and not _ARROW.fullmatch(given)]
     if not words:
         return
-    like = next((given for given in words if _VERSION_LIKE.match(given)), None)
+    like = next((given for given in words if VERSION_LIKE.match(given)), None)
     places = [*words]
     if like:
         places.remove(like)
@@ -154,8 +175,9 @@ def _assign_words(line: Line) -> None:
 
 def _incomplete_promotion(line: Line, version: str | None, target: str | None) -> PromoteForm:
     """Open a form for the rest, unless options are given, which the form does not have."""
-    if line.values.keys() <= {"version", "to"}:
-        return PromoteForm(version or "", target or "")
+    if line.values.keys() <= {"product", "version", "to", "at"}:
+        at = line.values.get("at", "")
+        return PromoteForm(version or "", target or "", line.product, at)
     source = line.values.get("from", "")
     names = line.path.names
     following = names[(names.index(source) + 1) % len(names)] if source in names else names[-1]
@@ -169,10 +191,10 @@ def _incomplete_promotion(line: Line, version: str | None, target: str | None) -
 
 
 def _rollback(line: Line) -> Rollback | Help:
-    if not line.free and not line.values:
+    if line.empty:
         return Help()
     head, rest = split_first_word(line.free)
-    if _VERSION_LIKE.match(head):
+    if VERSION_LIKE.match(head):
         line.values["version"] = head
     else:
         rest = line.free
@@ -180,14 +202,14 @@ def _rollback(line: Line) -> Rollback | Help:
     take_text(line, take_environment(line, rest))
     version, target = line.values.get("version"), line.values["env"]
     if version is None:
-        return Rollback(None, target, line.reason)
+        return Rollback(None, target, line.reason, line.product)
     try:
         request = parse_rollback_request(
             line.path, version, target, _NO_OPERATOR, _NO_TRACE, line.reason or SAY_WHY
         )
     except PromotionError as error:
         raise line.refusal(str(error), version="v1.2.2") from error
-    return Rollback(str(request.version), target, line.reason)
+    return Rollback(str(request.version), target, line.reason, line.product)
 
 
 def _refuse_misplaced_version(line: Line) -> None:
@@ -197,7 +219,7 @@ def _refuse_misplaced_version(line: Line) -> None:
     if "env" in line.values or not rest:
         return
     if first in line.path.names:
-        if _VERSION_LIKE.match(second):
+        if VERSION_LIKE.match(second):
             raise line.refusal(
                 f"the version {second} must come first", version=second, env=first, text=text
             )
@@ -208,8 +230,10 @@ def _refuse_misplaced_version(line: Line) -> None:
 
 
 def _lock(line: Line) -> Lock | Help:
-    if not line.free and not line.values:
+    if line.empty:
         return Help()
+    if {"all", "product"} <= line.values.keys():
+        raise line.refusal("--all and --product exclude each other", product=None)
     first, rest = split_first_word(line.free)
     second, text = split_first_word(rest)
     if DURATION_LIKE.fullmatch(first) and second in line.path.names:
@@ -228,11 +252,11 @@ def _lock(line: Line) -> Lock | Help:
         )
     except PromotionError as error:
         raise line.refusal(str(error), **{"for": "30m"}) from error
-    return Lock(target, duration, line.reason)
+    return Lock(target, duration, line.reason, line.product, "all" in line.values)
 
 
 def _unlock(line: Line) -> Unlock | Help:
-    if not line.free and not line.values:
+    if line.empty:
         return Help()
     take_text(line, take_environment(line, line.free))
     target = line.values["env"]
@@ -240,12 +264,12 @@ def _unlock(line: Line) -> Unlock | Help:
         parse_unlock_request(line.path, target, _NO_OPERATOR, _NO_TRACE, line.reason or SAY_WHY)
     except PromotionError as error:
         raise line.refusal(str(error), text=SAY_WHY, reason=None) from error
-    return Unlock(target, line.reason)
+    return Unlock(target, line.reason, line.product)
 
 
 def _promotions(line: Line) -> Promotions:
     if not line.free and "env" not in line.values:
-        return Promotions()
+        return Promotions(product=line.product)
     if rest := take_environment(line, line.free):
         raise line.refusal(f"'{rest[:60]}' is too many: give one environment or none")
-    return Promotions(line.values["env"])
+    return Promotions(line.values["env"], line.product)

@@ -56,7 +56,8 @@ def read_trigger(body: Body, origin: Origin) -> Trigger:
 
 def read_action_value(body: Body) -> str:
     actions = body.get("actions") or [{}]
-    value = actions[0].get("value")
+    chosen = actions[0].get("selected_option") or {}
+    value = actions[0].get("value") or chosen.get("value")
     return value if isinstance(value, str) else ""
 
 

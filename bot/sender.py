@@ -13,6 +13,7 @@ _log = logging.getLogger(__name__)
 # The tolerated difference between the clocks here and at Slack, in seconds.
 _SKEW = 300
 _EVENT = "floe_message"
+_MOST_UNANSWERED = 3
 # The card links to the approval request, and the web page to the card.
 _LINKED_SUFFIXES = (":ask", ":root")
 
@@ -24,14 +25,36 @@ class Sender:
         self._api = api
         self._messages = messages
 
+    def is_cut_off(self) -> bool:
+        """Whether Slack did not answer the newest calls."""
+        return self._api.unanswered >= _MOST_UNANSWERED
+
+    def forget_unanswered(self) -> None:
+        self._api.unanswered = 0
+
     def post(self, message: PendingMessage) -> str | None:
-        """Post `message`; return its link if others link to it."""
-        thread = self._thread(message)
-        ts = self._find_posted(message, thread) if message.taken is not None else None
+        """
+        Post `message`, unless another server does; return its link if others link to it.
+
+        A server that was suspended learns afterwards that another one took over.
+        """
+        try:
+            thread = self._thread(message)
+            ts = self._find_posted(message, thread) if message.taken is not None else None
+        except SlackCallError as error:
+            # A search without an answer says nothing about the earlier attempt.
+            error.outcome_unknown = message.taken is not None
+            raise
         if ts is None:
-            self._messages.mark_attempted(message)
+            if not self._messages.mark_attempted(message):
+                return None
             ts = self._post_new(message, thread)
-        self._messages.mark_posted(message, ts)
+            if not self._messages.mark_posted(message, ts):
+                self._delete(message, ts)
+                return None
+        else:
+            # Posted by an earlier attempt, perhaps with an earlier text.
+            self._messages.mark_found(message, ts)
         return self._link(message, ts) if message.key.endswith(_LINKED_SUFFIXES) else None
 
     def edit(self, message: PendingMessage) -> None:
@@ -93,6 +116,12 @@ class Sender:
         if not isinstance(ts, str) or not ts:
             raise SlackCallError("no ts", temporary=True, outcome_unknown=True)
         return ts
+
+    def _delete(self, message: PendingMessage, ts: str) -> None:
+        try:
+            self._api.call("chat.delete", {"channel": message.channel, "ts": ts})
+        except SlackCallError as error:
+            _log.warning("%s is in %s twice: %s", message.key, message.channel, error)
 
     def _thread(self, message: PendingMessage) -> str | None:
         if message.parent is None:

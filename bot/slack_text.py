@@ -41,6 +41,12 @@ def strip_quotes(text: str) -> str:
     return text if marks[0] in inner.translate(_PHONES) else inner.strip()
 
 
+def split_first_word(text: str) -> tuple[str, str]:
+    """Split off the first word of `text`; the rest keeps its spaces."""
+    first, *rest = text.split(maxsplit=1) or [""]
+    return strip_quotes(normalize(first)), rest[0].strip() if rest else ""
+
+
 def closest_match(given: str, known: Sequence[str]) -> str | None:
     """The entry of `known` most similar to `given`, as a suggestion."""
     lowered = given.casefold()

@@ -70,39 +70,37 @@ def web_client(token: str, base_url: str | None, timeout_seconds: int = 10) -> W
 
 
 class SlackApi:
-    """The Web API with the bot's token."""
+    """The Web API with the bot's token; `unanswered` counts the newest calls without an answer."""
 
     def __init__(self, client: WebClient) -> None:
         self._client = client
+        self.unanswered = 0
 
     def call(self, method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Call a writing method; SlackCallError if Slack refuses it or does not answer."""
         _log_limit_violations(method, arguments)
-        try:
-            response = self._client.api_call(method, json=dict(arguments))
-        except SlackApiError as error:
-            raise _call_error(error) from None
-        except (OSError, HTTPException, SlackClientError, ValueError) as error:
-            # ValueError: the answer is not JSON, which slack_sdk does not always catch.
-            raise SlackCallError(
-                f"no answer ({type(error).__name__})", temporary=True, outcome_unknown=True
-            ) from error
-        data = response.data
-        if not isinstance(data, dict):
-            raise SlackCallError("no JSON", temporary=True, outcome_unknown=True)
-        return data
+        return self._request(method, writes=True, json=dict(arguments))
 
     def read(self, method: str, **parameters: str | int | bool) -> dict[str, Any]:
         """Call a reading method, which takes no JSON."""
+        return self._request(method, writes=False, params=parameters)
+
+    def _request(self, method: str, *, writes: bool, **content: Any) -> dict[str, Any]:
         try:
-            response = self._client.api_call(method, params=parameters)
+            response = self._client.api_call(method, **content)
         except SlackApiError as error:
+            self.unanswered = 0
             raise _call_error(error) from None
         except (OSError, HTTPException, SlackClientError, ValueError) as error:
-            raise SlackCallError(f"no answer ({type(error).__name__})", temporary=True) from error
+            # ValueError: the answer is not JSON, which slack_sdk does not always catch.
+            self.unanswered += 1
+            raise SlackCallError(
+                f"no answer ({type(error).__name__})", temporary=True, outcome_unknown=writes
+            ) from error
         data = response.data
         if not isinstance(data, dict):
-            raise SlackCallError("no JSON", temporary=True)
+            raise SlackCallError("no JSON", temporary=True, outcome_unknown=writes)
+        self.unanswered = 0
         return data
 
 

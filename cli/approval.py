@@ -8,7 +8,7 @@ from engine.bootstrap import keeps_changes, open_platform
 from engine.config import Config
 from engine.domain.change import Change
 from engine.domain.errors import ConfigError
-from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.domain.request import ChangeRequest
 from engine.platform import Platform
 from engine.responses.change import ChangeResponse
 
@@ -18,7 +18,7 @@ _POLL_SECONDS = 0.5
 def submit_and_wait(
     config: Config,
     engine: Engine,
-    request: PromotionRequest | RollbackRequest,
+    request: ChangeRequest,
     progress: TerminalProgress,
     wait_seconds: int,
 ) -> Change:

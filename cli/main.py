@@ -23,6 +23,9 @@ platform = LazyGroup(
         ),
         "lock": ("cli.commands.freeze:lock", "Lock an environment against promotions."),
         "unlock": ("cli.commands.freeze:unlock", "Unlock an environment."),
+        "waive": ("cli.commands.waive:waive", "Let a vulnerability pass for some time."),
+        "unwaive": ("cli.commands.waive:unwaive", "End a waiver early."),
+        "waivers": ("cli.commands.waivers:waivers", "List waivers, also as OpenVEX."),
         "restore": (
             "cli.commands.freeze:restore",
             "Put a moved latest tag back to the ledger's version.",
@@ -30,9 +33,17 @@ platform = LazyGroup(
         "approve": ("cli.commands.changes:approve", "Approve a change of another person."),
         "reject": ("cli.commands.changes:reject", "Reject a change, with a reason."),
         "cancel": ("cli.commands.changes:cancel", "Cancel a change."),
+        "reschedule": (
+            "cli.commands.changes:reschedule",
+            "Carry a scheduled change out at another time.",
+        ),
         "changes": ("cli.commands.changes:changes", "List open changes."),
+        "review": ("cli.commands.freeze:review", "Review a break-glass of another person."),
         "status": ("cli.commands.status:status", "Show which version each environment runs."),
+        "windows": ("cli.commands.windows:windows", "Show when environments open and close."),
         "attest": ("cli.commands.attest:attest", "State which versions may run."),
+        "retention": ("cli.commands.retention:retention", "List the tags that cleanup must keep."),
+        "release": ("cli.commands.freeze:release", "Release a version from quarantine."),
         "sync": ("cli.commands.sync:sync", "Repair secondary registries."),
         "webhooks": ("cli.commands.webhooks:webhooks", "List failed webhook deliveries."),
     },
@@ -61,7 +72,7 @@ floe = LazyGroup(
     "floe",
     "Promote immutable OCI artifacts from environment to environment.",
     {
-        "schema": ("cli.commands.schema:schema", "Print the JSON Schema of manifest.yaml."),
+        "schema": ("cli.commands.schema:schema", "Print the JSON Schema of a configuration file."),
         "serve": ("cli.serve:serve", "Run the web page and the Slack bot."),
         "completion": ("cli.commands.completion:completion", "Print a shell completion script."),
     },
@@ -82,6 +93,20 @@ floe.add_command(
 )
 floe.add_command(
     LazyGroup(
+        "manifest",
+        "Check and show configuration files.",
+        {
+            "check": ("cli.commands.manifest:check", "List all mistakes in configuration files."),
+            "diff": ("cli.commands.manifest_diff:diff", "Show looser and stricter rules."),
+            "show": (
+                "cli.commands.manifest_show:show",
+                "Print the settings of a product, with those that it inherits.",
+            ),
+        },
+    )
+)
+floe.add_command(
+    LazyGroup(
         "keys",
         "Make, show and rotate the keys that sign ledger entries.",
         {
@@ -96,6 +121,7 @@ floe.add_command(
         "state",
         "Care for the database that several servers share.",
         {
+            "adopt": ("cli.commands.adopt:adopt", "Give the changes of a manifest to a product."),
             "migrate": ("cli.commands.state:migrate", "Make or migrate the tables of state.url."),
             "rebuild": ("cli.commands.state:rebuild", "Read the history from the registry again."),
         },

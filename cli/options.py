@@ -8,17 +8,59 @@ from typing import Any, TypeVar
 
 import click
 
+from engine.config import ProductChoice
+from engine.domain.product import UNNAMED, with_product
+
+_PRODUCT = "floe.product"
 F = TypeVar("F", bound=Callable[..., Any])
 
-manifest = click.option(
-    "--manifest",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("manifest.yaml"),
-    show_default=True,
-    envvar="FLOE_MANIFEST",
+
+def _keep_product(context: click.Context, _param: click.Parameter, name: str | None) -> None:
+    if name is not None:
+        context.meta[_PRODUCT] = name
+
+
+def _choose(context: click.Context, _param: click.Parameter, file: Path) -> ProductChoice:
+    return ProductChoice(file, context.meta.get(_PRODUCT))
+
+
+def with_chosen_product(text: str) -> str:
+    """Return `text` with the product that this command chose in each command that it names."""
+    context = click.get_current_context(silent=True)
+    return with_product(text, context.meta.get(_PRODUCT) or UNNAMED) if context else text
+
+
+def _file(**more: Any) -> Callable[[F], F]:
+    return click.option(
+        "--manifest",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=Path("manifest.yaml"),
+        show_default=True,
+        envvar="FLOE_MANIFEST",
+        show_envvar=True,
+        help="The platform's manifest.yaml, or the file of a server of several products.",
+        **more,
+    )
+
+
+server_file = _file()
+_product = click.option(
+    "--product",
+    expose_value=False,
+    # Before `manifest`, which takes it up.
+    is_eager=True,
+    callback=_keep_product,
+    envvar="FLOE_PRODUCT",
     show_envvar=True,
-    help="The platform's manifest.yaml.",
+    help="The product, where a server has several.",
 )
+
+
+def manifest(command: F) -> F:
+    """Add the options that choose a product, as the parameter `manifest`: a ProductChoice."""
+    return _file(callback=_choose)(_product(command))
+
+
 output = click.option(
     "--output",
     type=click.Choice(["table", "json"]),
@@ -83,7 +125,8 @@ class Reason(click.Option):
             if param.required and param is not self and value is not None:
                 words += [] if isinstance(param, click.Argument) else [param.opts[0]]
                 words.append(shlex.quote(str(value)))
-        return f"Missing option '--reason': give one. {' '.join(words)} --reason 'why'"
+        command = with_chosen_product(" ".join(words))
+        return f"Missing option '--reason': give one. {command} --reason 'why'"
 
 
 def reason(help_text: str) -> Callable[[F], F]:
@@ -91,6 +134,12 @@ def reason(help_text: str) -> Callable[[F], F]:
     return click.option("--reason", cls=Reason, required=True, help=help_text)
 
 
+break_glass = click.option(
+    "--break-glass",
+    is_flag=True,
+    help="In an incident: skip approvals, windows and locks. Another person must review it.",
+)
+incident = click.option("--incident", default="", help="With --break-glass: its incident.")
 wait = click.option(
     "--wait",
     type=Duration(),

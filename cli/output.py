@@ -13,6 +13,7 @@ import click
 
 from cli.errors import INTERRUPTED, as_json
 from cli.interruption import restored_interrupts
+from cli.options import with_chosen_product
 from cli.stdio import remark, written
 from engine.domain.errors import PromotionError
 from engine.domain.text import printable
@@ -66,7 +67,7 @@ def deliver(
             )
         )
     for warning in dict.fromkeys(answer.warnings):
-        remark(f"WARNING: {printable(warning)}")
+        remark(f"WARNING: {printable(with_chosen_product(warning))}")
     code = written(partial(_print, output, answer), answer.exit_code)
     if answer.afterwards:
         _attempt(answer.afterwards)
@@ -97,7 +98,7 @@ def _print(output: str, answer: Answer) -> None:
     else:
         for line in answer.lines:
             # Lines may quote a server, which must not control the terminal.
-            click.echo(printable(line), err=answer.failed)
+            click.echo(printable(with_chosen_product(line)), err=answer.failed)
 
 
 def _yaml(document: Any) -> str:

@@ -2,15 +2,15 @@
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from cli.output import Answer
 from engine.bootstrap import record_refusal
+from engine.config import ProductChoice
 from engine.domain.change import Change
 from engine.domain.plan import Plan
 
 
-def with_refusal_record(answer: Answer, manifest: Path, asked: Plan | Change) -> Answer:
+def with_refusal_record(answer: Answer, manifest: ProductChoice, asked: Plan | Change) -> Answer:
     """Return `answer`, which records the refusal of `asked` on the ledger once it is printed."""
     if not answer.exit_code:
         return answer

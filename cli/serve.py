@@ -3,7 +3,8 @@
 import gc
 import os
 import signal
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -16,15 +17,16 @@ from bot.app import Bot, Tokens, run_bot
 from bot.http_endpoint import slack_blueprint
 from cli import options
 from cli.errors import failure_lines
+from cli.products import complete_interrupted, reload_on_hangup, report_products
 from cli.server_lock import sole_server
 from cli.stdio import remark
-from engine.bootstrap import open_engine, open_platform
+from engine.bootstrap import open_products
 from engine.bootstrap.observability import new_metrics, render_metrics
-from engine.config import Config, load_config
+from engine.config import Installation, ServerConfig, load_installation
 from engine.config.error_messages import Problem, config_error
 from engine.domain.errors import ConfigError, PromotionError
 from engine.domain.text import printable
-from engine.platform import Platform
+from engine.platform import Products
 from web.lifecycle import open_web, refuse_strangers
 from web.server import Server
 from web.site import no_thread
@@ -36,34 +38,43 @@ _PATIENCE_SECONDS = 5
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
-@options.manifest
+@options.server_file
 def serve(host: str, port: int, manifest: Path) -> None:
     """Run the web page, and the Slack bot where SLACK_BOT_TOKEN is set."""
     try:
-        config = load_config(manifest, os.environ)
+        installation = load_installation(manifest, os.environ)
+        config = installation.server
         tokens = _tokens(config)
         refuse_strangers(config, host)
         signal.signal(signal.SIGTERM, _end)
-        numbers = new_metrics()
+        numbers = new_metrics(several=installation.several)
         with (
             sole_server(config.state_dir),
-            open_engine(config, metrics=numbers, served=True) as engine,
-            open_platform(config, engine) as platform,
-            platform.wakeups.delivered(),
-            _slack(platform, config, tokens) as bot,
+            open_products(
+                installation.products,
+                numbers,
+                several=installation.several,
+                broken=installation.broken,
+                server=config,
+                read=partial(load_installation, manifest, os.environ)
+                if installation.several
+                else None,
+            ) as products,
+            products.wakeups.delivered(),
+            _slack(products, config, tokens) as bot,
             open_web(
-                platform,
+                products,
                 config,
                 checks=_checks(bot),
                 thread=_thread(bot),
-                metrics=partial(render_metrics, numbers, platform),
+                metrics=partial(render_metrics, numbers, products),
             ) as app,
         ):
             if bot and bot.socket is None:
                 app.register_blueprint(slack_blueprint(bot.app))
             # A signal may arrive before the server runs.
             with suppress(KeyboardInterrupt):
-                _work(platform, app, host, port, _slack_mode(bot), config.warnings)
+                _work(products, app, host, port, _slack_mode(bot), installation)
     except PromotionError as error:
         for line in failure_lines("Not started", error):
             remark(line)
@@ -71,17 +82,22 @@ def serve(host: str, port: int, manifest: Path) -> None:
 
 
 def _work(
-    platform: Platform, app: Flask, host: str, port: int, slack_mode: str, warnings: tuple[str, ...]
+    products: Products,
+    app: Flask,
+    host: str,
+    port: int,
+    slack_mode: str,
+    installation: Installation,
 ) -> None:
     """Run the worker and the web server until a signal ends them."""
     server = Server(app, host, port)
     remark(f"Serving {server.url} (Slack: {slack_mode})")
-    for warning in warnings:
+    report_products(products)
+    for warning in installation.warnings:
         remark(f"WARNING: {printable(warning)}")
-    # In a thread of its own: a slow registry must not delay the first answers.
-    completing = Thread(target=platform.engine.complete_interrupted, daemon=True)
-    completing.start()
-    platform.worker.start()
+    completing = complete_interrupted(products, installation.products)
+    products.worker.start()
+    reload_on_hangup(products)
     # A server lives long: it collects garbage before 100,000 objects of it are there (`main`).
     gc.freeze()
     gc.set_threshold(10_000)
@@ -89,12 +105,18 @@ def _work(
         server.run()
     finally:
         # The next server runs these gates again; waiting for them could take minutes.
-        platform.engine.stop_gates()
-        platform.worker.stop()
-        completing.join(_PATIENCE_SECONDS)
+        products.stop_gates()
+        products.worker.stop()
+        _join(completing, _PATIENCE_SECONDS)
 
 
-def _tokens(config: Config) -> Tokens | None:
+def _join(threads: Sequence[Thread], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0, end - time.monotonic()))
+
+
+def _tokens(config: ServerConfig) -> Tokens | None:
     """
     Return the tokens for Slack, or None without any.
 
@@ -111,12 +133,12 @@ def _tokens(config: Config) -> Tokens | None:
 
 
 @contextmanager
-def _slack(platform: Platform, config: Config, tokens: Tokens | None) -> Iterator[Bot | None]:
+def _slack(products: Products, server: ServerConfig, tokens: Tokens | None) -> Iterator[Bot | None]:
     """Run the bot inside the block, if there are tokens."""
     if tokens is None:
         yield None
         return
-    with run_bot(platform, config, tokens) as bot:
+    with run_bot(products, server, tokens) as bot:
         yield bot
 
 

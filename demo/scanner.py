@@ -17,7 +17,17 @@ MINOR = {
     "FixedVersion": "3.0.9",
     "Severity": "MEDIUM",
 }
-found = [FINDING, MINOR] if sys.argv[1] == "v2.0.2" else [MINOR]
+# Waived in prod of the product checkout.
+WAIVED = FINDING | {"VulnerabilityID": "CVE-2021-45105", "InstalledVersion": "2.16.0"}
+WAIVED |= {"FixedVersion": "2.17.0", "Severity": "HIGH"}
+# In the running version of checkout, and fixed in the one that waits.
+FIXED = MINOR | {
+    "VulnerabilityID": "CVE-2023-45853",
+    "PkgName": "zlib",
+    "InstalledVersion": "1.2.13",
+}
+FOUND = {"v2.0.2": [FINDING, MINOR], "v1.4.1": [FIXED, MINOR], "v1.4.4": [WAIVED, MINOR]}
+found = FOUND.get(sys.argv[1], [MINOR])
 result = {"Target": "app", "Class": "lang-pkgs", "Type": "jar", "Vulnerabilities": found}
 print(
     json.dumps(

@@ -44,8 +44,8 @@ class Layout:
         (root / "blobs/sha256").mkdir(parents=True)
         (root / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
 
-    def publish(self, version: str, content: dict[str, Any]) -> str:
-        """Publish `version` into dev; return its digest."""
+    def publish(self, version: str, content: dict[str, Any], **annotations: str) -> str:
+        """Publish `version` into dev, with more `annotations` of images; return its digest."""
         layer = self.blob(json.dumps(content).encode(), _COMPILED)
         return self.tag(
             f"{version}-dev",
@@ -54,15 +54,27 @@ class Layout:
             annotations={
                 "org.opencontainers.image.version": version,
                 "org.opencontainers.image.source": "https://git.example.com/acme/platform",
-            },
+            }
+            | {f"org.opencontainers.image.{name}": text for name, text in annotations.items()},
         )
+
+    def attach(self, digest: str, media_type: str, content: dict[str, Any]) -> None:
+        """Attach `content` to the artifact `digest`, as `oras attach` does."""
+        [subject] = [each for each in self._entries if each["digest"] == digest]
+        subject = {name: subject[name] for name in ("mediaType", "digest", "size")}
+        empty = self.blob(b"{}", "application/vnd.oci.empty.v1+json")
+        layer = self.blob(json.dumps(content).encode(), media_type)
+        attached = {"artifactType": media_type, "config": empty, "layers": [layer]}
+        self._write(attached | {"subject": subject}, artifactType=media_type)
 
     def tag(self, name: str, **document: Any) -> str:
         """Write a manifest with the tag `name`; return its digest."""
+        return self._write(document, annotations={"org.opencontainers.image.ref.name": name})
+
+    def _write(self, document: dict[str, Any], **listed: Any) -> str:
         manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, **document}
         entry = self.blob(json.dumps(manifest, indent=2).encode(), _MANIFEST)
-        named = {"annotations": {"org.opencontainers.image.ref.name": name}}
-        self._entries.append(entry | named)
+        self._entries.append(entry | listed)
         index = {"schemaVersion": 2, "manifests": self._entries}
         (self._root / "index.json").write_text(json.dumps(index))
         return str(entry["digest"])

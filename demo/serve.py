@@ -1,9 +1,7 @@
-"""`make serve-demo`: a page with history, a lock, drift and a waiting change, to try out."""
+"""`make serve-demo`: the page of a company with twelve products, to try out."""
 
 import argparse
-import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,18 +11,18 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from demo.company import Company
 from demo.issuer import Issuer, issuer
-from demo.seed import VERSIONS, Layout
-from demo.shell import Shell, UnexpectedError, change_in
+from demo.shell import UnexpectedError
 
 ROOT = Path(__file__).parents[1]
 PLATFORM = ROOT / ".demo" / "page"
 _START_SECONDS = 60
-_NAME = "org.opencontainers.image.ref.name"
 _HELP = """
-  {url}/                    the status: staging is locked, and its latest was moved by hand
-  {url}/history             the history
-  {url}/changes/{change}  a change that waits for approval
+  {url}/             twelve products: some wait, are locked or drifted, and two cannot be used
+  {url}/p/checkout/  one of them: staging is locked, and its latest was moved by hand
+  {url}/p/checkout/changes/{change}
+                                      a change that waits for approval
 
 Sign in as bob@acme.com and approve it; alice@acme.com requested it, so she may not.
 Ctrl-C ends it. Its files stay in .demo/page until the next start.
@@ -51,9 +49,10 @@ def main() -> int:
 def _show(people: Issuer, url: str, port: int) -> int:
     # The provider of the demo does not look at it.
     os.environ["PAGE_CLIENT_SECRET"] = "none"
-    print("Making a platform with a past …", flush=True)
-    change = _past(people, url)
+    print("Making a company with a past …", flush=True)
+    change = Company(PLATFORM, people, url).past()
     floe = [str(Path(sys.executable).with_name("floe")), "serve", "--port", str(port)]
+    floe += ["--manifest", "floe.yaml"]
     with subprocess.Popen(floe, cwd=PLATFORM, start_new_session=True) as server:
         try:
             _await(url, server)
@@ -61,47 +60,6 @@ def _show(people: Issuer, url: str, port: int) -> int:
             return server.wait()
         finally:
             server.terminate()
-
-
-def _past(people: Issuer, url: str) -> str:
-    """A few days of work; returns the change that waits."""
-    shutil.rmtree(PLATFORM, ignore_errors=True)
-    PLATFORM.mkdir(parents=True)
-    layout = Layout(PLATFORM / "registry")
-    for number, content in enumerate([*VERSIONS.values()] * 2):
-        layout.publish(f"v1.4.{number}", content | {"release": number})
-    shutil.copy(ROOT / "demo/scanner.py", PLATFORM)
-    manifest = (ROOT / "demo/page.yaml").read_text()
-    manifest = manifest.replace("${ISSUER}", people.url).replace("${URL}", url)
-    (PLATFORM / "manifest.yaml").write_text(manifest)
-    alice = {"token": people.token("alice@acme.com")}
-    bob = {"token": people.token("bob@acme.com")}
-    carol = {"token": people.token("carol@acme.com")}
-    run = Shell(PLATFORM, shown=False).run
-    run("", "floe keys generate")
-    change = ""
-    for number in range(3):
-        run("", f"floe platform promote v1.4.{number} --to staging", **alice)
-        change = change_in(run("", f"floe platform promote v1.4.{number} --to prod", 14, **alice))
-        run("", f"floe platform approve {change}", **bob)
-    back = "floe platform rollback v1.4.1 --env prod --reason 'INC-41: checkout answers with 5xx'"
-    run("", back, **alice)
-    run("", "floe platform promote v1.4.3 --to staging", **alice)
-    run("", "floe platform promote v1.4.3 --to prod", 12, **carol)
-    run("", "floe platform promote v1.4.4 --to staging", **alice)
-    change = change_in(run("", "floe platform promote v1.4.4 --to prod", 14, **alice))
-    reason = "INC-57: checkout is slow. Nothing goes to staging until the load test has ended."
-    run("", f"floe platform lock --env staging --reason '{reason}' --for 2h", **bob)
-    _move_by_hand(PLATFORM / "registry/index.json", "latest-staging", "v1.4.0-dev")
-    return change
-
-
-def _move_by_hand(index: Path, tag: str, to: str) -> None:
-    """Move a tag as another tool could; the page then shows it as drifted."""
-    document = json.loads(index.read_text())
-    by_name = {each.get("annotations", {}).get(_NAME): each for each in document["manifests"]}
-    by_name[tag]["digest"], by_name[tag]["size"] = by_name[to]["digest"], by_name[to]["size"]
-    index.write_text(json.dumps(document))
 
 
 def _free(port: int) -> int:

@@ -1,7 +1,7 @@
 """The engine's interface for Slack, web, API and CLI: runs, status, history and audits."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,15 +23,16 @@ from engine.domain.mirroring import SyncReport
 from engine.domain.path import PromotionPath
 from engine.domain.plan import GateMode, Plan
 from engine.domain.policy_document import PolicyDocument
-from engine.domain.request import PromotionRequest, Request, RollbackRequest
+from engine.domain.request import ChangeRequest, Request
 from engine.domain.result import Result
 from engine.domain.rights import Rights
 from engine.domain.selection import Selection
 from engine.domain.signature import SignatureVerdict
 from engine.domain.status import EnvironmentStatus
+from engine.domain.windows import Outlook
 from engine.execution.recovery import complete_interrupted
 from engine.execution.runner import Runner
-from engine.execution.status import read_status, with_published
+from engine.execution.status import read_status, read_windows, with_published
 from engine.ports import Progress
 from engine.ports.telemetry import Metrics
 from engine.ports.webhooks import WebhookSender
@@ -55,6 +56,8 @@ class Engine:
     """
 
     runner: Runner
+    # Threads for work that waits for the threads of `runner`.
+    workers: Executor | None = None
 
     @property
     def path(self) -> PromotionPath:
@@ -91,8 +94,8 @@ class Engine:
         return self.runner.clock.now()
 
     def submit(self, work: Callable[..., Result_], *arguments: object) -> "Future[Result_]":
-        """Run `work` on the engine's thread pool."""
-        return self.runner.pool.submit(work, *arguments)
+        """Run `work` in a thread of the engine."""
+        return (self.workers or self.runner.pool).submit(work, *arguments)
 
     def plan(self, request: Request, progress: Progress, mode: GateMode = GateMode.RUN) -> Plan:
         """Judge `request` without any write; see `Runner.plan`."""
@@ -102,9 +105,7 @@ class Engine:
         """Plan and execute `request`; see `Runner.run`."""
         return self.runner.run(request, progress)
 
-    def carry_out(
-        self, request: PromotionRequest | RollbackRequest, interface: str, progress: Progress
-    ) -> Change:
+    def carry_out(self, request: ChangeRequest, interface: str, progress: Progress) -> Change:
         """Plan and execute `request` as a change that no store keeps; see `changes.direct`."""
         return carry_out(self.runner, request, interface, progress)
 
@@ -146,9 +147,12 @@ class Engine:
         return with_published(self.runner, rows)
 
     def _environments(self, environment: str | None) -> tuple[Environment, ...]:
-        if environment is None:
-            return self.path.environments
-        return (self.path.environment(environment),)
+        path = self.path
+        return path.environments if environment is None else (path.environment(environment),)
+
+    def windows(self, environment: str | None = None) -> "Mapping[str, tuple[Outlook, ...]]":
+        """Read the freeze windows of all environments, or of one; the registry is not asked."""
+        return read_windows(self.runner, self._environments(environment))
 
     def history(
         self, environment: str | None = None, limit: int = 20, before: int | None = None

@@ -11,11 +11,15 @@ from engine.domain.request import (
     AcknowledgeRequest,
     LockRequest,
     PromotionRequest,
+    ReleaseRequest,
     Request,
     RestoreRequest,
+    ReviewRequest,
     RollbackRequest,
     RotateRequest,
     UnlockRequest,
+    UnwaiveRequest,
+    WaiveRequest,
 )
 from engine.domain.result import Ending, Result
 from engine.domain.trace import (
@@ -23,10 +27,14 @@ from engine.domain.trace import (
     SPAN_GATE,
     SPAN_LOCK,
     SPAN_PROMOTE,
+    SPAN_RELEASE,
     SPAN_RESTORE,
+    SPAN_REVIEW,
     SPAN_ROLLBACK,
     SPAN_ROTATE,
     SPAN_UNLOCK,
+    SPAN_UNWAIVE,
+    SPAN_WAIVE,
 )
 from engine.ports import Progress
 from engine.ports.telemetry import (
@@ -48,6 +56,10 @@ _SPANS: dict[type[Request], str] = {
     RestoreRequest: SPAN_RESTORE,
     AcknowledgeRequest: SPAN_ACKNOWLEDGE,
     RotateRequest: SPAN_ROTATE,
+    WaiveRequest: SPAN_WAIVE,
+    UnwaiveRequest: SPAN_UNWAIVE,
+    ReviewRequest: SPAN_REVIEW,
+    ReleaseRequest: SPAN_RELEASE,
 }
 _OpenSpan = tuple[ThreadContext, AbstractContextManager[Span], Span]
 
@@ -57,8 +69,8 @@ def open_request_span(
 ) -> AbstractContextManager[Span]:
     """Open the span of `request`; `artifact_ref` is the tag of the artifact before it."""
     if isinstance(request, PromotionRequest):
-        source = path.before(request.target)
-        tag = source.tag(request.version) if source else request.version.tag
+        sources = path.sources(request.target)
+        tag = sources[0].tag(request.version) if sources else request.version.tag
         return tracer.trace(
             request.trace_id,
             SPAN_PROMOTE,

@@ -1,5 +1,10 @@
 """A platform for tests of interfaces: prod needs gates, a group, and an approval."""
 
+# Rewrites the path: prod follows both staging and qa, which follow dev.
+PARALLEL = (
+    "      - name: prod\n",
+    "      - {name: qa, after: [dev]}\n      - name: prod\n        after: [staging, qa]\n",
+)
 _MANIFEST = """
 apiVersion: floe.dev/v1
 kind: Manifest
@@ -13,7 +18,7 @@ artifacts:
       - name: prod
         gates: {%(gates)s}
         authorization: {allowed_groups: [developers]}
-        approvals: {required: %(required)d, groups: [release-managers], expires_after: %(expires)s}
+        approvals: {%(approvals)s, expires_after: %(expires)s}
     gate_commands: {tests: "true"}
     %(promotion)s
 identity:
@@ -31,20 +36,21 @@ def manifest(
     managers: str = "bob@acme.com, carol@acme.com, alice@acme.com",
     required: int = 1,
     expires: str = "4h",
+    approvals: str = "",
     promotion: str = "",
     identity: str = "",
     interfaces: str = "",
 ) -> str:
     """Return a manifest. `gates` are those of prod, each `name: {…}`.
 
-    `promotion`, `identity` and `interfaces` are lines for `artifacts.promotion`, for `identity`
-    and for the end.
+    `approvals` replaces those of release managers. `promotion`, `identity` and `interfaces` are
+    lines for `artifacts.promotion`, for `identity` and for the end.
     """
     return _MANIFEST % {
         "uri": uri,
         "gates": ", ".join(gates),
         "managers": managers,
-        "required": required,
+        "approvals": approvals or f"required: {required}, groups: [release-managers]",
         "expires": expires,
         "promotion": promotion.replace("\n", "\n    "),
         "identity": identity,

@@ -21,12 +21,13 @@ from engine.responses.status import (
     VersionCell,
     VersionResponse,
 )
+from engine.responses.waivers import WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
-from web.authentication import admit_reader
+from web.authentication import admit_reader, must_view
 from web.follow_token import HEADER, admits
 from web.history_query import asked, cursor, page_size
-from web.pages import NoSuchPageError, change_of
-from web.site import the_site
+from web.pages import change_of
+from web.site import NoSuchPageError, the_site
 from web.status_cache import Seen
 from web.version_matrix import grid
 
@@ -39,9 +40,10 @@ api = Blueprint("api", __name__, url_prefix="/api/v1")
 def admit() -> None:
     """Admit callers who may read the page, and holders of a change's follow token."""
     change_id = (request.view_args or {}).get("change_id", "")
-    if request.endpoint == "api.change" and admits(request.headers.get(HEADER), change_id):
-        return
-    admit_reader()
+    of_change = request.endpoint is not None and request.endpoint.endswith("api.change")
+    if not (of_change and admits(request.headers.get(HEADER), change_id)):
+        admit_reader()
+        must_view()
 
 
 @api.get("/status")
@@ -160,6 +162,17 @@ def webhooks() -> Response:
     webhook_sender = the_site().platform.engine.webhooks
     failed, waiting = webhook_sender.undelivered(), webhook_sender.waiting()
     return jsonify(WebhooksResponse.of(failed, waiting, (), _trace()).document())
+
+
+@api.get("/waivers")
+def waivers() -> Response:
+    """Return the waivers in force, as they were last read."""
+    engine, rows = the_site().platform.engine, _seen().rows
+    if environment := request.args.get("environment"):
+        name = engine.path.environment(environment).name
+        rows = tuple(row for row in rows if row.name == name)
+    response = WaiversResponse.of(rows, engine.reference, engine.now(), _trace())
+    return jsonify(response.document())
 
 
 @api.get("/artifacts/<version>/signature")

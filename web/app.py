@@ -13,11 +13,15 @@ from jinja2 import StrictUndefined
 
 from engine.config.issuers import OidcSignIn
 from engine.config.people import NoSignIn
+from engine.domain.errors import PromotionError
+from engine.domain.impact.delta import describe
+from engine.domain.product import UNNAMED, with_product
 from engine.domain.text import iso_time
 from web import formatting
 from web.api_commands import orders
+from web.api_products import catalog
 from web.api_queries import api
-from web.authentication import SESSION_SECONDS, may_operate, visitor
+from web.authentication import SESSION_SECONDS, may_operate, may_view, visitor
 from web.badges import waiting
 from web.csrf import form_token
 from web.error_handlers import answer_failures
@@ -25,8 +29,11 @@ from web.form_actions import deeds
 from web.health import health
 from web.openapi import description
 from web.pages import pages
+from web.products_page import matrix
+from web.registry_events import events
+from web.reload import reloading
 from web.sign_in import sign_in
-from web.site import Site
+from web.site import API, Shared, add_product, product_of_page, remember_product
 from web.sse import stream
 
 _LARGEST_REQUEST = 1024 * 1024
@@ -53,8 +60,8 @@ class InOrder(DefaultJSONProvider):
     sort_keys = False
 
 
-def create_app(site: Site) -> Flask:
-    """Build the app. The caller starts and stops the site's feed, records and worker."""
+def create_app(site: Shared) -> Flask:
+    """Build the app. The caller starts and stops the feed, the background work and the worker."""
     app = Flask("web", static_folder=None)
     app.extensions["floe"] = site
     app.config.update(
@@ -71,9 +78,10 @@ def create_app(site: Site) -> Flask:
     )
     # The order of fields of the command line.
     app.json = InOrder(app)
-    for blueprint in (pages, deeds, sign_in, stream, api, orders, health):
-        app.register_blueprint(blueprint)
-    app.add_url_rule("/openapi.json", "openapi", lambda: description(site.web.base_url))
+    app.url_value_preprocessor(remember_product)
+    app.url_defaults(add_product)
+    _register(app, site.products.several)
+    app.add_url_rule("/openapi.json", "openapi", lambda: description(site))
     answer_failures(app)
     app.after_request(partial(_secured, _HEADERS | (_HTTPS_ONLY if site.https else {})))
     _serve_files(app)
@@ -81,7 +89,21 @@ def create_app(site: Site) -> Flask:
     return app
 
 
-def _hosts(site: Site) -> list[str] | None:
+def _register(app: Flask, several: bool) -> None:
+    """Serve the pages of a product below its name where there are several."""
+    for blueprint in (sign_in, stream, health, reloading, events, catalog, api, orders):
+        app.register_blueprint(blueprint)
+    place = "/p/<product>" if several else None
+    for blueprint in (pages, deeds):
+        app.register_blueprint(blueprint, url_prefix=place)
+    if several:
+        app.register_blueprint(matrix)
+        for blueprint in (api, orders):
+            place, name = f"{API}/products/<product>", f"product_{blueprint.name}"
+            app.register_blueprint(blueprint, url_prefix=place, name=name)
+
+
+def _hosts(site: Shared) -> list[str] | None:
     """
     Return the accepted host names of a server on loopback, or None for a public one.
 
@@ -118,28 +140,51 @@ def _serve_files(app: Flask) -> None:
     app.jinja_env.globals["asset"] = lambda name: url_for("static", name=name, v=marks[name])
 
 
-def _prepare_templates(app: Flask, site: Site) -> None:
+def _prepare_templates(app: Flask, site: Shared) -> None:
     environment = app.jinja_env
     environment.undefined = StrictUndefined
     environment.trim_blocks = environment.lstrip_blocks = True
-    environment.finalize = formatting.shown
+    environment.finalize = _finalize
     helpers: dict[str, Callable[..., object]] = {
-        name: getattr(formatting, name)
-        for name in ("ago", "moment", "short", "size", "span", "lines")
+        name: getattr(formatting, name) for name in ("ago", "moment", "short", "size", "span")
     }
-    environment.filters.update(helpers, iso_time=iso_time)
+    helpers["lines"] = lambda text: formatting.lines(_commands(text))
+    environment.filters.update(helpers, iso_time=iso_time, described=describe)
     environment.globals.update(
-        reference=site.platform.engine.reference,
         form_token=form_token,
         visitor=visitor,
         operates=lambda: may_operate(visitor()),
         waiting=waiting,
         can_sign_in=isinstance(site.web.auth, OidcSignIn),
         decides=not isinstance(site.web.auth, NoSignIn),
-        entry=site.platform.engine.path.entry.name,
-        environments=site.platform.engine.path.names,
-        thread=site.thread,
+        several=site.products.several,
     )
+    app.context_processor(partial(_of_product, site))
+
+
+def _finalize(value: object) -> object:
+    if type(value) is str or isinstance(value, PromotionError):
+        return formatting.shown(_commands(str(value)))
+    return value
+
+
+def _commands(text: str) -> str:
+    """Let the commands in `text` name the product of the page."""
+    return with_product(text, product_of_page() or UNNAMED)
+
+
+def _of_product(site: Shared) -> dict[str, object]:
+    """Return the template values about the product of the page, if it has one."""
+    found = site.sites.get(product_of_page() or UNNAMED)
+    if found is None or not may_view(found):
+        return {"product": None, "reference": None}
+    engine = found.platform.engine
+    return {
+        "product": found.platform.product,
+        "reference": engine.reference,
+        "entry": engine.path.entry.name,
+        "environments": engine.path.names,
+    }
 
 
 def _secured(headers: Mapping[str, str], response: Response) -> Response:
@@ -148,4 +193,5 @@ def _secured(headers: Mapping[str, str], response: Response) -> Response:
     if request.endpoint != "static":
         response.headers.setdefault("Cache-Control", "no-store")
     g.pop("visitor", None)
+    g.pop("caller", None)
     return response

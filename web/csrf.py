@@ -9,7 +9,7 @@ from flask import request, session
 
 from engine.domain.errors import PromotionError
 from web.authentication import visitor
-from web.site import the_site
+from web.site import shared
 
 FIELD = "csrf"
 
@@ -44,7 +44,7 @@ def check_form() -> None:
 def _token(key: str) -> str:
     who = visitor()
     bound = f"{key} {who.id if who else ''}".encode()
-    return hmac.new(the_site().secret, bound, hashlib.sha256).hexdigest()
+    return hmac.new(shared().secret, bound, hashlib.sha256).hexdigest()
 
 
 def _from_here() -> bool:
@@ -54,5 +54,5 @@ def _from_here() -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return True
-    own = {request.host, urlsplit(the_site().web.base_url or "").netloc}
+    own = {request.host, urlsplit(shared().web.base_url or "").netloc}
     return urlsplit(origin).netloc in own - {""}

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from engine.bootstrap.server import CachedRecord
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import EnvironmentLockedError, PromotionError
+from engine.domain.release_errors import WindowClosedError
 from engine.domain.selection import Selection
 from engine.domain.status import EnvironmentStatus
 from web.badges import Chip, chips, waiting
@@ -65,13 +66,13 @@ def failures(site: Site, limit: int = _LOOKBACK) -> tuple[Change, ...]:
 
 
 def _card(site: Site, seen: Seen, row: EnvironmentStatus, now: datetime) -> Card:
-    names = site.platform.engine.path.names
-    place = names.index(row.name) if row.name in names else 0
+    path = site.platform.engine.path
+    sources = path.sources(row.name) if row.name in path.names else ()
     pending = seen.pending_to(row.name)
-    before = seen.row(names[place - 1]) if place else None
-    behind = _behind(site, row, before) if before and row.known else 0
-    shown = chips(row, pending, _record(site, row), behind, now, entry=place == 0)
-    return Card(row, shown, place == 0, bool(pending))
+    before = [found for each in sources if (found := seen.row(each.name))] if row.known else []
+    behind = max((_behind(site, row, each) for each in before), default=0)
+    shown = chips(row, pending, _record(site, row), behind, now, entry=not sources)
+    return Card(row, shown, not sources, bool(pending))
 
 
 def _record(site: Site, row: EnvironmentStatus) -> CachedRecord | None:
@@ -112,13 +113,15 @@ def _places(seen: Seen) -> Iterator[Obstacle]:
         if row.lock:
             by = f"locked by {row.lock.operator}"
             yield Obstacle(by, row.lock.reason, "warn", row.name, at=row.lock.at)
+        if row.window and row.window.closed_by:
+            yield Obstacle(row.window.note, row.window.explanation, "warn", row.name)
         if row.drifted:
             why = f"{row.deviation}. To put it back: {row.restore_command}"
             yield Obstacle("drifted", why, "bad", row.name)
 
 
 def _waiting(change: Change) -> Obstacle:
-    verb = "roll back to" if change.action == "rollback" else "promote"
+    verb = {"rollback": "roll back to", "waive": "waive"}.get(change.action, "promote")
     return Obstacle(
         f"{verb} {change.version}",
         waiting(change),
@@ -130,12 +133,14 @@ def _waiting(change: Change) -> Obstacle:
 
 
 def _is_resolved(change: Change, row: EnvironmentStatus | None) -> bool:
-    """Whether nothing blocks any more: the change was declined, or the lock was lifted."""
+    """Whether nothing blocks any more: it was declined, the lock was lifted, or a window opened."""
     if change.state in (ChangeState.REJECTED, ChangeState.STALE):
         return True
-    locked = EnvironmentLockedError.reason_code
-    stopped = change.ended is not None and change.ended.reason_code == locked
-    return stopped and row is not None and row.known and row.lock is None
+    if change.ended is None or row is None or not row.known:
+        return False
+    if change.ended.reason_code == WindowClosedError.reason_code:
+        return row.window is None or row.window.closed_by is None
+    return change.ended.reason_code == EnvironmentLockedError.reason_code and row.lock is None
 
 
 def _failures(site: Site, seen: Seen) -> Iterator[Obstacle]:

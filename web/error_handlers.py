@@ -6,7 +6,9 @@ from werkzeug.exceptions import HTTPException, SecurityError
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.trace import trace_id
 from engine.responses.common import FailureResponse
-from web.pages import NoSuchPageError
+from web.site import NoSuchPageError
+
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 def answer_failures(app: Flask) -> None:
@@ -58,4 +60,6 @@ def _answer(error: PromotionError, status: int) -> Response:
 
 
 def _for_programs() -> bool:
+    if request.path.startswith("/-/"):
+        return request.mimetype not in _FORMS
     return request.path.startswith(("/api/", "/readyz", "/openapi.json", "/events"))

@@ -3,13 +3,15 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from time import monotonic
 
 from engine.domain.errors import PromotionError
-from engine.platform import Platform
+from engine.domain.product import UNNAMED
+from engine.ports.change_store import ChangeStore, Event
 from engine.runtime.background import keep_running
-from engine.runtime.wakeups import Topic
+from engine.runtime.wakeups import Topic, Wakeups
 
 _log = logging.getLogger(__name__)
 _PAGE = 1000
@@ -18,24 +20,38 @@ _LOOK_SECONDS = 0.5
 _TROUBLE_SECONDS = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An event of a change of `product`."""
+
+    sequence: int
+    change_id: str
+    kind: str
+    product: str
+
+
 class Feed:
     """
     Reads the event feed in a thread, and wakes viewers; at most `places` at once.
 
-    Call `start` and `stop` once each. The thread calls each of `listeners` after every event.
+    Call `start` and `stop` once each. The thread calls each of `listeners` with the events.
+    `several` says that the events belong to several products.
     """
 
-    def __init__(self, platform: Platform, places: int = 16) -> None:
-        self._store = platform.store
-        self._wakeups = platform.wakeups
-        self._newest: deque[tuple[int, str, str]] = deque(maxlen=_KEPT)
+    def __init__(
+        self, store: ChangeStore, wakeups: Wakeups, places: int = 16, *, several: bool = False
+    ) -> None:
+        self._store = store
+        self._several = several
+        self._wakeups = wakeups
+        self._newest: deque[Moved] = deque(maxlen=_KEPT)
         self._last = 0
         self._news = threading.Condition()
         self._stopping = False
         self._awake = False
         self._thread: threading.Thread | None = None
         self._places = threading.BoundedSemaphore(places)
-        self.listeners: list[Callable[[], None]] = []
+        self.listeners: list[Callable[[Sequence[Event]], None]] = []
         self.watching = 0
         self._wakeups.subscribe(Topic.FEED, self._wake)
 
@@ -69,10 +85,10 @@ class Feed:
         with self._news:
             return self._last
 
-    def after(self, sequence: int, seconds: float) -> Iterator[tuple[int, str, str]] | None:
+    def after(self, sequence: int, seconds: float) -> Iterator[Moved] | None:
         """
-        Return sequence, change and kind of the events after `sequence`, and wait up to `seconds`
-        for one; None once the server ends.
+        Return the events after `sequence`, and wait up to `seconds` for one; None once the server
+        ends.
         """
         end = monotonic() + seconds
         with self._news:
@@ -80,7 +96,7 @@ class Feed:
                 self._news.wait(end - monotonic())
             if self._stopping:
                 return None
-            return iter([event for event in self._newest if event[0] > sequence])
+            return iter([event for event in self._newest if event.sequence > sequence])
 
     def _follow(self) -> None:
         self._last = self._now()
@@ -93,13 +109,26 @@ class Feed:
         if not found:
             self._pause(self._wakeups.pause(_LOOK_SECONDS))
             return
+        products = self._products({event.change_id for event in found})
+        moved = [
+            Moved(e.sequence, e.change_id, e.kind, products[e.change_id])
+            for e in found
+            if e.change_id in products
+        ]
         # Listeners first: viewers must not read stale caches.
         for listener in self.listeners:
-            listener()
+            listener(found)
         with self._news:
-            self._newest.extend((e.sequence, e.change_id, e.kind) for e in found)
+            self._newest.extend(moved)
             self._last = found[-1].sequence
             self._news.notify_all()
+
+    def _products(self, change_ids: set[str]) -> dict[str, str]:
+        """Return the products of the changes that exist."""
+        if not self._several:
+            return dict.fromkeys(change_ids, UNNAMED)
+        changes = filter(None, map(self._store.get, change_ids))
+        return {change.id: change.product for change in changes}
 
     def _now(self) -> int:
         """Return the end of the feed: the page already shows earlier events."""

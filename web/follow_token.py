@@ -3,7 +3,7 @@
 from flask import Response
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from web.site import the_site
+from web.site import shared
 
 HEADER = "Floe-Ticket"
 _SECONDS = 7 * 24 * 3600
@@ -25,4 +25,4 @@ def admits(ticket: str | None, change_id: str) -> bool:
 
 
 def _signer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(the_site().secret, salt="floe.ticket")
+    return URLSafeTimedSerializer(shared().secret, salt="floe.ticket")

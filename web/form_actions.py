@@ -7,12 +7,18 @@ from werkzeug.wrappers import Response
 
 from engine.domain.errors import DeliveryNotFoundError, PromotionError
 from engine.domain.operator import Operator
-from engine.domain.parsing import parse_lock_request, parse_restore_request, parse_unlock_request
-from engine.domain.request import LockRequest, RestoreRequest, UnlockRequest
+from engine.domain.parsing import (
+    parse_lock_request,
+    parse_restore_request,
+    parse_review_request,
+    parse_unlock_request,
+)
+from engine.domain.request import LockRequest, RestoreRequest, ReviewRequest, UnlockRequest
+from engine.domain.scheduled_time import parse_scheduled_time
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 from engine.ports import NO_PROGRESS
-from web.authentication import UnauthenticatedError, must_operate, visitor
+from web.authentication import UnauthenticatedError, must_operate, must_view, visitor
 from web.csrf import check_form
 from web.pages import change_of
 from web.site import the_site
@@ -27,6 +33,7 @@ def only_people() -> None:
     if visitor() is None:
         raise UnauthenticatedError("Sign in first: nothing was done")
     check_form()
+    must_view()
 
 
 @deeds.post("/changes/<change_id>/approve")
@@ -52,6 +59,17 @@ def cancel(change_id: str) -> Response:
     site, change = the_site(), change_of(change_id)
     done = f"You cancelled {change.version} for {change.target}"
     return _done(change_id, done, lambda who: site.platform.changes.cancel(change_id, who, _FACE))
+
+
+@deeds.post("/changes/<change_id>/reschedule")
+def reschedule(change_id: str) -> Response:
+    site, change = the_site(), change_of(change_id)
+
+    def act(who: Operator) -> None:
+        at = parse_scheduled_time(request.form.get("at", ""), site.platform.engine.now())
+        site.platform.changes.schedule.reschedule(change_id, who, at, _FACE)
+
+    return _done(change_id, f"You moved {change.version} for {change.target} to another time", act)
 
 
 @deeds.post("/environments/<name>/lock")
@@ -83,6 +101,17 @@ def restore(name: str) -> Response:
     return _frozen(name, f"latest-{name} points to the version of the ledger again", ask)
 
 
+@deeds.post("/environments/<name>/review/<record>")
+def review(name: str, record: str) -> Response:
+    accepted, reason = request.form.get("verdict") == "accept", request.form.get("reason", "")
+
+    def ask(who: Operator) -> ReviewRequest:
+        path = the_site().platform.engine.path
+        return parse_review_request(path, name, who, _trace(), record, reason, accepted)
+
+    return _frozen(name, "The break-glass is reviewed", ask)
+
+
 @deeds.post("/webhooks/<delivery_id>/redeliver")
 def redeliver(delivery_id: str) -> Response:
     """Mark one delivery or `all` as due; the outbox delivers, so a slow receiver delays no page."""
@@ -103,7 +132,9 @@ def redeliver(delivery_id: str) -> Response:
 
 
 def _frozen(
-    name: str, done: str, ask: Callable[[Operator], LockRequest | UnlockRequest | RestoreRequest]
+    name: str,
+    done: str,
+    ask: Callable[[Operator], LockRequest | UnlockRequest | RestoreRequest | ReviewRequest],
 ) -> Response:
     site = the_site()
     place = url_for("pages.environment", name=site.platform.engine.path.environment(name).name)
@@ -111,7 +142,7 @@ def _frozen(
     def act(who: Operator) -> None:
         result = site.platform.engine.run(ask(who), NO_PROGRESS)
         if result.error is not None:
-            site.entrance.refused(result.plan)
+            site.platform.refused(result.plan)
             raise result.error
 
     return _attempted(place, done, act)

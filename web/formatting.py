@@ -42,6 +42,11 @@ def ago(at: datetime, now: datetime) -> str:
     return f"{int(seconds // size)} {unit} ago"
 
 
+def brief(at: datetime | None, now: datetime) -> str:
+    """Format an age without "ago"; empty if there is none."""
+    return ago(at, now).removesuffix(" ago") if at else ""
+
+
 def moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 

@@ -6,13 +6,17 @@ from tempfile import TemporaryFile
 
 from flask import Blueprint, Response, jsonify, request
 
+from engine.domain.change import Change
 from engine.domain.errors import PromotionError
-from web.site import Site, the_site
+from engine.domain.product import UNNAMED
+from web.site import Shared, shared
+from web.status_cache import Seen
 
 _TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 # A page of a database and its journal.
 _PROBE_BYTES = 16 * 1024
+_WRONG = "its file is wrong"
 
 health = Blueprint("health", __name__)
 
@@ -31,21 +35,57 @@ def ready() -> tuple[Response, int]:
     `?exclude=NAME` still reports that part, and answers 200 without it: a load balancer keeps
     servers that lost the same service, so that they can say so.
     """
-    site = the_site()
-    seen = site.board.look()
+    server = shared()
+    seen = _seen(server)
+    unusable = _unusable(seen)
     said = {
-        "registry": str(seen.error) if seen.error else None,
-        "store": str(seen.store_error) if seen.store_error else None,
-        "state": _unwritable(site.state_dir),
-        **(
-            {"sign_in": site.provider.trouble(site.platform.engine.submit)} if site.provider else {}
-        ),
-        **{name: check() for name, check in site.checks.items()},
+        # One product that works is enough: its people need this server.
+        "registry": None if len(unusable) < len(seen) else _reasons(unusable),
+        "store": _store_trouble(server, seen),
+        "state": _unwritable(server.state_dir),
+        **({"sign_in": server.provider.trouble(server.submit)} if server.provider else {}),
+        **{name: check() for name, check in server.checks.items()},
     }
     ignored = request.args.getlist("exclude")
     good = not any(why for name, why in said.items() if name not in ignored)
     parts = {name: {"ready": not why, "why": why} for name, why in said.items()}
-    return jsonify({"ready": good, "parts": parts}), 200 if good else 503
+    answer: dict[str, object] = {"ready": good, "parts": parts}
+    if server.products.several:
+        # The reason may name people and rules; the page shows it to those who may see the product.
+        answer["products"] = unusable | dict.fromkeys(server.products.broken, _WRONG)
+    return jsonify(answer), 200 if good else 503
+
+
+def _seen(server: Shared) -> dict[str, Seen]:
+    """Return the rows of each product: of now, or where there are several the last ones."""
+    return {
+        name: site.board.last() if server.products.several else site.board.look()
+        for name, site in server.sites.items()
+    }
+
+
+def _unusable(seen: Mapping[str, Seen]) -> dict[str, str]:
+    """Return the products whose registry does not answer, and why."""
+    return {
+        name: str(each.error) if each.error else f"{name} has not been read yet"
+        for name, each in seen.items()
+        if each.error or each.at is None
+    }
+
+
+def _reasons(unusable: Mapping[str, str]) -> str:
+    return "; ".join(unusable.values()) or "no product is open"
+
+
+def _store_trouble(server: Shared, seen: Mapping[str, Seen]) -> str | None:
+    if not server.products.several:
+        error = seen[UNNAMED].store_error
+        return str(error) if error else None
+    try:
+        server.products.store.open()
+    except PromotionError as problem:
+        return str(problem)
+    return None
 
 
 def _unwritable(folder: Path) -> str | None:
@@ -61,52 +101,70 @@ def _unwritable(folder: Path) -> str | None:
 
 @health.get("/metrics")
 def metrics() -> Response:
-    """Return metrics in Prometheus text format; environments are the only names in it."""
-    ours = "".join(f"{line}\n" for line in _lines(the_site()))
-    return Response(ours + the_site().metrics(), content_type=_TYPE)
+    """Return metrics in Prometheus text format, with the names of environments and products."""
+    server = shared()
+    ours = "".join(f"{line}\n" for line in _lines(server))
+    return Response(ours + server.metrics(), content_type=_TYPE)
 
 
-def _lines(site: Site) -> Iterator[str]:
-    seen = site.board.look()
+def _lines(server: Shared) -> Iterator[str]:
+    seen = _seen(server)
+    rows = [(product, row) for product, each in seen.items() for row in each.rows]
+    known = [(product, row) for product, row in rows if row.known]
     yield from _gauge(
-        "floe_registry_up", "Whether the registry answered.", {"": float(seen.error is None)}
+        "floe_registry_up",
+        "Whether the registry answered.",
+        {_label(product): float(each.error is None) for product, each in seen.items()},
     )
     yield from _gauge(
         "floe_environment_locked",
         "Whether promotions to an environment are stopped.",
-        {_label(environment=r.name): float(r.lock is not None) for r in seen.rows if r.known},
+        {_label(product, environment=r.name): float(r.lock is not None) for product, r in known},
     )
     yield from _gauge(
         "floe_environment_drifted",
         "Whether the latest tag differs from the ledger.",
-        {_label(environment=r.name): float(r.drifted) for r in seen.rows if r.known},
+        {_label(product, environment=row.name): float(row.drifted) for product, row in known},
     )
     yield from _gauge(
         "floe_environment_readable",
         "Whether the ledger and the latest tag of an environment can be read.",
-        {_label(environment=row.name): float(row.error is None) for row in seen.rows},
+        {_label(product, environment=row.name): float(row.error is None) for product, row in rows},
     )
-    yield from _gauge("floe_changes_open", "Changes in flight, by state.", _open(site))
-    yield from _gauge("floe_watchers", "Browsers that follow events.", {"": site.feed.watching})
+    yield from _gauge("floe_changes_open", "Changes in flight, by state.", _open(server, seen))
+    yield from _gauge("floe_watchers", "Browsers that follow events.", {"": server.feed.watching})
     try:
-        counted = site.records.store.count()
+        counted = {
+            _label(product, environment=name, kind=kind): number
+            for product, site in server.sites.items()
+            for (name, kind), number in site.records.store.count().items()
+        }
     except PromotionError:
         return
     yield from _series(
         "floe_records_total",
         "Records of the ledgers that have been read, by kind.",
         "counter",
-        {_label(environment=name, kind=kind): n for (name, kind), n in counted.items()},
+        counted,
     )
 
 
-def _open(site: Site) -> dict[str, float]:
+def _open(server: Shared, seen: Mapping[str, Seen]) -> dict[str, float]:
     counts: dict[str, float] = {}
-    seen = site.board.look()
-    for change in () if seen.store_error else seen.pending:
-        label = _label(environment=change.target, state=change.state.value)
+    for change in _pending(server, seen):
+        label = _label(change.product, environment=change.target, state=change.state.value)
         counts[label] = counts.get(label, 0) + 1
     return counts
+
+
+def _pending(server: Shared, seen: Mapping[str, Seen]) -> tuple[Change, ...]:
+    if not server.products.several:
+        only = seen[UNNAMED]
+        return () if only.store_error else only.pending
+    try:
+        return server.products.store.open()
+    except PromotionError:
+        return ()
 
 
 def _gauge(name: str, help_text: str, values: Mapping[str, float]) -> Iterator[str]:
@@ -120,9 +178,11 @@ def _series(name: str, help_text: str, kind: str, values: Mapping[str, float]) -
         yield f"{name}{label} {value:g}" if value < 1e6 else f"{name}{label} {value:.0f}"
 
 
-def _label(**labels: str) -> str:
+def _label(product: str, **labels: str) -> str:
+    """Format labels; there is none for the product of a single manifest."""
+    labels = {"product": product, **labels} if product else labels
     inner = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
-    return f"{{{inner}}}"
+    return f"{{{inner}}}" if inner else ""
 
 
 def _escaped(value: str) -> str:

@@ -7,14 +7,15 @@ from engine.bootstrap.server import CachedRecord
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError
 from engine.domain.record import (
-    AcknowledgeRecord,
     AnyRecord,
     PromotionRecord,
     RefusalRecord,
     RejectionRecord,
     RollbackRecord,
-    RotateRecord,
 )
+from engine.domain.release_records import ReviewRecord, UnwaiveRecord, WaiveRecord
+from engine.domain.upkeep_records import AcknowledgeRecord, RotateRecord
+from engine.domain.waiver import waiver_key
 from web.site import Site
 
 _CHANGES = 300
@@ -27,8 +28,12 @@ _RESULTS = {
     "acknowledge": ("acknowledged", "info"),
     "rotate": ("rotated", "warn"),
     "repair": ("repaired", "info"),
+    "waive": ("waived", "warn"),
+    "unwaive": ("waiver ended", "good"),
+    "release": ("released", "info"),
     "refusal": ("refused", "bad"),
     "rejection": ("rejected", "bad"),
+    "review": ("reviewed", "good"),
 }
 
 
@@ -88,6 +93,10 @@ def _event(record: AnyRecord) -> str:
             return f"{record.action} to {record.environment}"
         case AcknowledgeRecord():
             return f"number {record.void_sequence} of {record.environment} does not count"
+        case WaiveRecord():
+            return f"{record.terms.shown} in {record.environment}"
+        case UnwaiveRecord():
+            return f"{waiver_key(record.vulnerability, record.package)} in {record.environment}"
         case RotateRecord():
             return f"keys of {record.environment}"
         case _:
@@ -95,14 +104,17 @@ def _event(record: AnyRecord) -> str:
 
 
 def _approved_by(record: AnyRecord) -> tuple[str, ...]:
-    if isinstance(record, PromotionRecord | RollbackRecord):
-        return tuple(approval.operator for approval in record.approvals)
+    if isinstance(record, PromotionRecord | RollbackRecord | WaiveRecord):
+        return tuple(approval.by for approval in record.approvals)
     return ()
 
 
 def _reason(record: AnyRecord) -> str:
+    if isinstance(record, ReviewRecord):
+        return f"{record.incident} {'accepted' if record.accepted else 'objected'}: {record.reason}"
     if isinstance(record, PromotionRecord):
-        return ""
+        glass = record.break_glass
+        return f"break-glass for {glass.incident}: {glass.reason}" if glass else ""
     if isinstance(record, RefusalRecord):
         return record.message if record.count == 1 else f"{record.message} ({record.count} times)"
     return record.reason

@@ -1,24 +1,32 @@
-"""Open and close the site of a platform."""
+"""Open and close the site of the products of a server."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 
 from flask import Flask
 
+from engine.bootstrap.background import Background
 from engine.bootstrap.server import (
-    checkpoint_maker,
+    Database,
+    clock_of,
     entrance,
     entry_reconciler,
-    open_ended_sessions,
-    open_records,
+    open_people,
+    open_record_tables,
+    records_of,
+    server_rights,
     shared_secret,
 )
-from engine.bootstrap.statements import statement_renewer
-from engine.config import Config
+from engine.config import ServerConfig
 from engine.config.issuers import OidcSignIn
 from engine.config.people import NoSignIn
 from engine.domain.errors import ConfigError
-from engine.platform import Platform
+from engine.domain.names import Names
+from engine.domain.product import UNNAMED
+from engine.platform import Platform, Products
+from engine.ports.change_store import Event
 from web.app import create_app
 from web.audit_runner import Auditor
 from web.change_diff import comparing
@@ -26,81 +34,150 @@ from web.ended_sessions import EndedSessions
 from web.event_feed import Feed
 from web.oidc_client import Provider
 from web.session_key import session_key
-from web.site import Ready, Site, no_thread, nothing_counted
+from web.site import Ready, Shared, Site, no_thread, nothing_counted
 from web.status_cache import Board
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # Each viewer occupies a thread of the server.
 WATCHERS = 16
+_THREADS = 2
+# Where there are several products, the limit of requests makes it longer.
+_LOOK_SECONDS = 15.0
 
 
 @contextmanager
 def open_web(
-    platform: Platform,
-    config: Config,
+    products: Products,
+    config: ServerConfig,
     *,
     checks: Mapping[str, Ready] | None = None,
     thread: Callable[[str], str | None] = no_thread,
     metrics: Callable[[], str] = nothing_counted,
     watchers: int = WATCHERS,
+    working: bool = True,
 ) -> Iterator[Flask]:
     """
-    Open the app for the duration of the block; `checks`, `thread` and `metrics` as in Site.
-
-    Raises ConfigError if the state directory cannot store the session key.
+    Open the app for the duration of the block; `checks`, `thread` and `metrics` as in Shared.
+    Without `working` nothing is read in the background. ConfigError if no session key can be kept.
     """
-    engine = platform.engine
-    secret = shared_secret(config, "session key") or session_key(config.state_dir)
-    with entrance(config, engine) as door, open_records(config, engine) as records:
-        feed, board = Feed(platform, watchers), Board(platform, records)
-        site = Site(
-            platform=platform,
-            records=records,
-            entrance=door,
+    with ExitStack() as stack:
+        tables = stack.enter_context(open_record_tables(config))
+        sessions, favourites = open_people(config)
+        server = Shared(
+            products=products,
+            sites={name: _site(tables, each) for name, each in products.items()},
+            open_site=partial(_site, tables),
+            entrance=stack.enter_context(entrance(config)),
             web=config.web,
-            secret=secret,
+            rights=partial(server_rights, config),
+            secret=shared_secret(config, "session key") or session_key(config.state_dir),
             state_dir=config.state_dir,
-            groups=engine.rights.groups,
-            ended_sessions=EndedSessions(open_ended_sessions(config), platform.wakeups),
-            board=board,
-            feed=feed,
-            auditor=Auditor(engine),
-            compare=comparing(engine),
+            groups=_groups(products),
+            ended_sessions=EndedSessions(sessions, products.wakeups),
+            favourites=favourites,
+            feed=Feed(products.store, products.wakeups, watchers, several=products.several),
+            now=clock_of(config).now,
+            submit=_pool(stack).submit,
             provider=_provider(config),
             bearer_tokens=bool(config.identity.oidc),
             checks=checks or {},
             metrics=metrics,
             thread=thread,
         )
-        with _at_work(site, config):
-            yield create_app(site)
+        with _at_work(server) if working else nullcontext():
+            yield create_app(server)
+
+
+def _pool(stack: ExitStack) -> ThreadPoolExecutor:
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe-web")
+    stack.callback(pool.shutdown, wait=False, cancel_futures=True)
+    return pool
+
+
+def _groups(products: Products) -> Names:
+    return Names(name for each in products.values() for name in each.engine.rights.groups)
+
+
+def _site(tables: Database, platform: Platform) -> Site:
+    records = records_of(platform.product, platform.engine, tables)
+    return Site(
+        platform=platform,
+        records=records,
+        board=Board(platform, records),
+        auditor=Auditor(platform.engine),
+        compare=comparing(platform.engine),
+    )
 
 
 @contextmanager
-def _at_work(site: Site, config: Config) -> Iterator[None]:
-    """Run the feed, the record copy and the work on ledgers while the site is open."""
-    site.feed.listeners += [site.board.expire, site.records.wake]
-    platform = site.platform
-    makers = (
-        checkpoint_maker(platform),
-        statement_renewer(platform.engine),
-        entry_reconciler(config, platform.engine),
-    )
-    background = [each for each in makers if each]
-    site.records.start()
-    site.feed.start()
-    for work in background:
-        work.start()
+def _at_work(server: Shared) -> Iterator[None]:
+    """Run the feed, the copies of records and the work on ledgers while the site is open."""
+    background = Background(several=server.products.several)
+    # No variable keeps a site, which a reload may replace.
+    for name in server.sites:
+        _work_on(server, name, background)
+    server.notice = background.notice
+    server.products.subscribe(partial(_follow, server, background))
+    server.feed.listeners.append(partial(_wake, server))
+    background.start()
+    server.feed.start()
     try:
         yield
     finally:
-        for work in background:
-            work.stop()
-        site.feed.stop()
-        site.records.stop()
+        server.feed.stop()
+        background.stop()
 
 
-def refuse_strangers(config: Config, host: str) -> None:
+def _work_on(server: Shared, name: str, background: Background) -> None:
+    site, products = server.sites[name], server.products
+    look = _look(site) if products.several else None
+    notice = partial(products.notice, name) if server.web.registry_events else None
+    background.add(site.platform, site.records, entry_reconciler(site.platform), look, notice)
+
+
+def _follow(server: Shared, background: Background, name: str) -> None:
+    """Serve the pages of a product that a reload added, replaced or removed."""
+    platform, others = server.products.get(name), dict(server.sites)
+    if others.pop(name, None):
+        background.remove(name)
+    if platform is not None:
+        others[name] = server.open_site(platform)
+    # A new mapping, because requests go through the old one.
+    server.sites = others
+    if platform is not None:
+        _work_on(server, name, background)
+    server.groups = _groups(server.products)
+
+
+def _look(site: Site) -> Callable[[], float]:
+    """Return work that reads the status, and the records where it differs from before."""
+    copied = False
+
+    def look() -> float:
+        nonlocal copied
+        before = site.board.last().rows
+        seen = site.board.refresh()
+        if seen.error is None and (seen.rows != before or not copied):
+            copied = site.records.refresh()
+        reading = not (copied or seen.error or site.records.errors)
+        return 0.0 if reading else _LOOK_SECONDS
+
+    return look
+
+
+def _wake(server: Shared, events: Sequence[Event]) -> None:
+    """Read the products again that `events` belong to; with one product, always."""
+    products = {UNNAMED}
+    if server.products.several:
+        store = server.products.store
+        changes = [store.get(change_id) for change_id in {event.change_id for event in events}]
+        products = {change.product for change in changes if change is not None}
+    for site in (server.sites[name] for name in products if name in server.sites):
+        site.board.expire()
+        site.records.wake()
+
+
+def refuse_strangers(config: ServerConfig, host: str) -> None:
     """Refuse to serve a public address without sign-in, unless web.public allows it."""
     if host in _LOOPBACK or config.web.public or not isinstance(config.web.auth, NoSignIn):
         return
@@ -110,7 +187,7 @@ def refuse_strangers(config: Config, host: str) -> None:
     )
 
 
-def _provider(config: Config) -> Provider | None:
+def _provider(config: ServerConfig) -> Provider | None:
     auth = config.web.auth
     if not isinstance(auth, OidcSignIn):
         return None

@@ -15,12 +15,12 @@ from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.selection import Selection
 from engine.responses.common import ErrorInfo
 from engine.responses.record import RecordResponse
-from web.authentication import may_look, visitor
+from web.authentication import may_look, must_view, visitor
 from web.change_timeline import progress, steps
 from web.dashboard import cards, obstacles
 from web.history_query import asked, cursor
 from web.history_rows import PastRow, past
-from web.site import Site, the_site
+from web.site import NoSuchPageError, Site, shared, the_site
 from web.version_matrix import WORDS, grid
 
 _PAGE = 50
@@ -30,18 +30,11 @@ _CHANGES = 50
 pages = Blueprint("pages", __name__)
 
 
-class NoSuchPageError(PromotionError):
-    """No page has this address."""
-
-    exit_code = 2
-    http_status = 404
-    reason_code = "not_found"
-
-
 @pages.before_request
 def admit() -> AnyResponse | None:
     """Redirect visitors who must sign in first."""
     if may_look():
+        must_view()
         return None
     return redirect(url_for("sign_in.offer", next=request.full_path.rstrip("?")), 303)
 
@@ -111,14 +104,21 @@ def changes() -> str:
 
 @pages.get("/changes/<change_id>")
 def change(change_id: str) -> str:
-    site, found = the_site(), change_of(change_id)
+    site = the_site()
+    seen = site.board.change(change_id)
+    if seen is None:
+        raise NoSuchPageError(f"Change '{change_id}' does not exist")
+    found = seen.change
     return render_template(
         "change.html",
         change=found,
+        seen=seen,
         steps=steps(found),
-        progress=progress(site, found),
+        # A store that does not answer is asked once for each page.
+        progress=None if seen.error else progress(site, found),
         difference=_difference(site, found),
-        proof=_proof(site, found),
+        proof=None if seen.error else _proof(site, found),
+        thread=None if seen.error else _thread(found),
         lock=_lock(site, found),
         may_approve=_may_approve(site, found),
         own=_own(found),
@@ -259,6 +259,14 @@ def _untold() -> tuple[tuple[Undelivered, ...], int, PromotionError | None]:
         return webhook_sender.undelivered(), webhook_sender.waiting(), None
     except PromotionError as error:
         return (), 0, error
+
+
+def _thread(found: Change) -> str | None:
+    """Return the link to the Slack thread; None while the bot's store cannot be read."""
+    try:
+        return shared().thread(found.id)
+    except StoreUnavailableError:
+        return None
 
 
 def _may_approve(site: Site, found: Change) -> bool:

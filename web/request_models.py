@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from engine.bootstrap.keys import parse_key_reference, parse_public_key
 from engine.domain.errors import UsageError
 from engine.domain.overrides import Overrides
+from engine.domain.parsing import parse_incident
 from engine.domain.public_key import KeyReference, PublicKey
 from engine.domain.text import printable, reason_text
 
@@ -22,7 +23,7 @@ class Body(BaseModel):
 class Promotion(Body):
     """
     A promotion. `from` defaults to the environment before `to`. `allow_older` and
-    `override_rollback` need a `reason`.
+    `override_rollback` need a `reason`, and `break_glass` needs an `incident` too.
     """
 
     version: Text = Field(examples=["v1.2.3"])
@@ -30,20 +31,44 @@ class Promotion(Body):
     target: Text = Field(alias="to", examples=["staging"])
     allow_older: bool = False
     override_rollback: bool = False
+    break_glass: bool = Field(default=False, description="skip rules for an incident")
+    incident: Text = Field(default="", examples=["INC-42"])
     reason: Text = ""
+    at: Text | None = Field(default=None, examples=["2026-12-01T09:00[Europe/Berlin]"])
     dry_run: bool = False
     run_gates: bool = False
 
     @property
     def overrides(self) -> Overrides:
-        return Overrides(self.allow_older, self.override_rollback, self.reason)
+        incident = parse_incident(self.break_glass, self.incident)
+        return Overrides(self.allow_older, self.override_rollback, self.reason, incident)
+
+
+class Review(Body):
+    """The review of a break-glass; `accepted` is false for an objection."""
+
+    record: Text
+    reason: Text
+    accepted: bool = True
+
+
+class Schedule(Body):
+    at: Text = Field(examples=["2026-12-01T09:00[Europe/Berlin]"])
 
 
 class Rollback(Body):
     version: Text
     environment: Text
+    break_glass: bool = Field(default=False, description="skip rules for an incident")
+    incident: Text = Field(default="", examples=["INC-42"])
     reason: Text = Field(default="", description="required, except in a dry run")
     dry_run: bool = False
+    quarantine: bool = Field(default=True, description="whether the version that is left is held")
+
+
+class Release(Body):
+    version: Text
+    reason: Text
 
 
 class Reason(Body):
@@ -86,6 +111,21 @@ class Rotation(Body):
             tuple(parse_public_key(each.encode(), "a key in add") for each in self.add),
             tuple(parse_key_reference(each, "a key in retire") for each in self.retire),
         )
+
+
+class WaiverSubject(Body):
+    """The end of a waiver. Without `package`: the only waiver of the vulnerability."""
+
+    vulnerability: Text = Field(examples=["CVE-2026-1"])
+    package: Text | None = Field(default=None, examples=["pkg:deb/debian/openssl"])
+    reason: Text
+
+
+class NewWaiver(WaiverSubject):
+    """A waiver. Without `package` it applies to every package."""
+
+    environment: Text
+    until: Text = Field(examples=["2026-12-24", "2026-12-24T18:00[Europe/Berlin]"])
 
 
 class Redelivery(Body):

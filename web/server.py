@@ -11,7 +11,7 @@ from flask import Flask
 from engine.domain.errors import ConfigError
 from web.connections import IDLE_SECONDS, LARGEST_BODY, Connection, close_oldest, most_connections
 from web.lifecycle import WATCHERS
-from web.site import Site
+from web.site import Shared
 
 _THREADS = 16
 _LOOP_SECONDS = 0.5
@@ -37,7 +37,7 @@ class Server:
         connection: type[Connection] = Connection,
         most: int | None = None,
     ) -> None:
-        self._site: Site = app.extensions["floe"]
+        self._site: Shared = app.extensions["floe"]
         self._stopping = threading.Event()
         self._map: dict[int, Any] = {}
         self._most = most or most_connections()

@@ -3,14 +3,14 @@
 import re
 import secrets
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import Blueprint, redirect, render_template, request, session
 from werkzeug.wrappers import Response
 
 from engine.domain.errors import AuthorizationError
 from web.authentication import keep, sign_out, visitor
 from web.csrf import check_form
 from web.oidc_client import Provider
-from web.site import the_site
+from web.site import shared
 
 _LASTS = 600
 # A path on this site that no browser reads as another host.
@@ -24,14 +24,14 @@ def offer() -> str | Response:
     """Show the sign-in page, or redirect visitors who are signed in."""
     place = _own_place(request.args.get("next", "/"))
     if visitor() is not None:
-        return redirect(place if not place.startswith("/sign-in") else url_for("pages.now"), 303)
+        return redirect(place if not place.startswith("/sign-in") else "/", 303)
     return render_template("sign_in.html", place=place)
 
 
 @sign_in.get("/auth/start")
 def start() -> Response:
     url, remembered = _provider().question()
-    now = the_site().platform.engine.now().timestamp()
+    now = shared().now().timestamp()
     place = _own_place(request.args.get("next", "/"))
     session["signing_in"] = {**remembered, "next": place, "since": int(now)}
     return redirect(url, 303)
@@ -39,8 +39,7 @@ def start() -> Response:
 
 @sign_in.get("/auth/callback")
 def callback() -> Response:
-    site = the_site()
-    now = site.platform.engine.now().timestamp()
+    now = shared().now().timestamp()
     asked = session.pop("signing_in", None)
     if not isinstance(asked, dict) or now - asked["since"] > _LASTS:
         raise AuthorizationError(
@@ -54,7 +53,7 @@ def callback() -> Response:
             "The provider did not sign you in: start again, or ask its administrator"
         )
     token = _provider().id_token(code, asked["verifier"])
-    keep(site.entrance.signed_in(token, asked["nonce"]), now)
+    keep(shared().entrance.signed_in(token, asked["nonce"]), now)
     return redirect(_own_place(asked["next"]), 303)
 
 
@@ -63,11 +62,11 @@ def leave() -> Response:
     if visitor() is not None:
         check_form()
         sign_out()
-    return redirect(url_for("pages.now"), 303)
+    return redirect("/", 303)
 
 
 def _provider() -> Provider:
-    provider = the_site().provider
+    provider = shared().provider
     if provider is None:
         raise AuthorizationError("Sign-in is off: web.auth.mode is not oidc")
     return provider

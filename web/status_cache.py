@@ -17,6 +17,7 @@ _AGAIN = timedelta(seconds=5)
 _LIST_AGAIN = timedelta(minutes=1)
 _KEEP_ANYWAY = timedelta(minutes=1)
 _PATIENCE_SECONDS = 2.0
+_KNOWN_CHANGES = 200
 # While the registry is slow, younger rows are shown without a warning.
 RECENT = timedelta(seconds=15)
 
@@ -46,6 +47,15 @@ class Seen:
 NOTHING_SEEN = Seen((), None)
 
 
+@dataclass(frozen=True)
+class SeenChange:
+    """A change at the time `at`: now, unless `error` says why the store cannot be read."""
+
+    change: Change
+    at: datetime
+    error: PromotionError | None = None
+
+
 class Board:
     """Reads the status from the registry at most every two seconds, for any number of viewers."""
 
@@ -62,15 +72,14 @@ class Board:
         self._listed_at: datetime | None = None
         self._versions: dict[str, str] = {}
         self._opened: tuple[tuple[Change, ...], datetime | None] = ((), None)
+        self._changes: dict[str, SeenChange] = {}
+        self._stored: Seen | None = None
 
     def look(self) -> Seen:
-        engine = self._platform.engine
         with self._lock:
-            now = engine.now()
-            running = self._asking is not None and not self._asking.done()
-            if not running and self._due(now):
-                self._asked_at, self._expired = now, False
-                self._asking = engine.submit(self._ask, now)
+            now = self._platform.engine.now()
+            if self._due(now):
+                self._begin(now)
             asking, known = self._asking, self._known
         if asking is not None:
             wait([asking], _PATIENCE_SECONDS if known else None)
@@ -87,10 +96,30 @@ class Board:
         )
         return replace(known, error=slow)
 
+    def last(self) -> Seen:
+        """Return the last rows without a request, maybe of an earlier run; no changes."""
+        if self._known is not None:
+            return self._known
+        if self._stored is None:
+            self._stored = self._read_stored()
+        return self._stored
+
+    def refresh(self) -> Seen:
+        """Read the rows now, and wait for them; viewers of this moment share the reading."""
+        with self._lock:
+            asking = self._begin(self._platform.engine.now())
+        return asking.result()
+
     def expire(self) -> None:
         """Expire the snapshot, so the next view reads again."""
         with self._lock:
             self._expired = True
+
+    def _begin(self, now: datetime) -> Future[Seen]:
+        if self._asking is None or self._asking.done():
+            self._asked_at, self._expired = now, False
+            self._asking = self._platform.engine.submit(self._ask, now)
+        return self._asking
 
     def _due(self, now: datetime) -> bool:
         if self._known is None or self._asked_at is None:
@@ -144,13 +173,16 @@ class Board:
         """Return the last rows from the registry, of this run or an earlier one."""
         if self._known is not None and self._known.rows:
             return replace(self._known, error=error)
+        return replace(self._read_stored(), error=error)
+
+    def _read_stored(self) -> Seen:
         try:
             seen = {each.status.name: each for each in self._records.store.statuses()}
         except StoreUnavailableError:
             seen = {}
         known = [seen[name] for name in self._platform.engine.path.names if name in seen]
         oldest = min((each.at for each in known), default=None)
-        return Seen(tuple(each.status for each in known), oldest, error=error)
+        return Seen(tuple(each.status for each in known), oldest)
 
     def with_pending(self, seen: Seen = NOTHING_SEEN) -> Seen:
         """Add the open changes to `seen`: the last known ones while the store cannot be read."""
@@ -161,3 +193,33 @@ class Board:
             error = problem
         pending, at = self._opened
         return replace(seen, pending=pending, pending_at=at, store_error=error)
+
+    def change(self, change_id: str) -> SeenChange | None:
+        """
+        Read a change: as last known while the store cannot be read. None if it does not exist.
+
+        StoreUnavailableError if nothing is known about it.
+        """
+        try:
+            found = self._platform.store.get(change_id)
+        except StoreUnavailableError as error:
+            if (known := self._known_change(change_id)) is None:
+                raise
+            return replace(known, error=error)
+        if found is None:
+            return None
+        seen = SeenChange(found, self._platform.engine.now())
+        with self._lock:
+            self._changes.pop(change_id, None)
+            self._changes[change_id] = seen
+            if len(self._changes) > _KNOWN_CHANGES:
+                del self._changes[next(iter(self._changes))]
+        return seen
+
+    def _known_change(self, change_id: str) -> SeenChange | None:
+        """Return the last reading, for the page of the change or with the open changes."""
+        pending, at = self._opened
+        known = [SeenChange(each, at) for each in pending if at and each.id == change_id]
+        if (shown := self._changes.get(change_id)) is not None:
+            known.append(shown)
+        return max(known, key=lambda each: each.at, default=None)

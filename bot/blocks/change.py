@@ -7,6 +7,9 @@ from bot.blocks.elements import (
     SECTION,
     Block,
     Payload,
+    actions,
+    button,
+    confirmation,
     context,
     escape,
     fields,
@@ -22,7 +25,9 @@ from bot.blocks.rendering_context import RenderingContext, describe_step
 from engine.domain.change import Change, ChangeState
 from engine.domain.finding import Outcome
 from engine.domain.gate import GateResult, GateStatus
+from engine.domain.record_base import ApprovalRecord
 
+CANCEL, RESCHEDULE = "floe_cancel", "floe_reschedule"
 _GATES_SHOWN = 12
 _STATUS_TEXTS = {
     ChangeState.BLOCKED: "Blocked :no_entry:",
@@ -58,6 +63,7 @@ def render_card(
     blocks += _gates(change, gates)
     blocks += _outcome(change, rendering, request_link)
     blocks += warning_blocks(change, "warnings")
+    blocks += _scheduled_actions(change)
     blocks.append(context("ctx", _footer(change, rendering)))
     requester = mention(change.requester.name, change.requester.id)
     text = f"{escape(change_title(change))}. {_without_emoji(status)}. Requested by {requester}."
@@ -65,6 +71,12 @@ def render_card(
 
 
 def change_title(change: Change) -> str:
+    if change.waiver is not None:
+        return describe_step(change)
+    if change.product and change.action == "rollback":
+        return f"Roll back {change.product} to {change.version} in {change.target}"
+    if change.product:
+        return f"Promote {change.product} {change.version} to {change.target}"
     prefix = "Rollback: " if change.action == "rollback" else ""
     return prefix + describe_step(change)
 
@@ -80,17 +92,42 @@ def status_text(change: Change, gates: GateProgress) -> str:
         case ChangeState.AWAITING_APPROVAL:
             given = f"{len(change.approvals)} of {change.required}"
             return f"Waiting for approval, {given} :hand:"
+        case ChangeState.SCHEDULED if change.scheduled_at:
+            return f"Scheduled for {format_time(change.scheduled_at)} :calendar:"
         case ChangeState.PROMOTED:
-            done_word = "Rolled back" if change.action == "rollback" else "Promoted"
-            return f"{done_word} :white_check_mark:"
+            return f"{done_word(change)} :white_check_mark:"
         case _:
             return _STATUS_TEXTS[change.state]
 
 
+def done_word(change: Change) -> str:
+    return {"rollback": "Rolled back", "waive": "Waived"}.get(change.action, "Promoted")
+
+
 def approvals_text(change: Change) -> str:
     """The people who approved; empty if no approval was needed."""
-    identities = [mention(given.operator, given.operator_id) for given in change.approvals]
+    identities = [mention_approver(given) for given in change.approvals]
     return f"approved by {', '.join(identities)}" if identities else ""
+
+
+def mention_approver(given: ApprovalRecord) -> str:
+    """Mention the approver; a delegate is named with the person they stand in for."""
+    person = mention(given.operator, given.operator_id)
+    return f"{person} for {escape(given.delegated_by)}" if given.delegated_by else person
+
+
+def rule_lines(change: Change) -> list[str]:
+    """How each rule of approvals is filled, or who can fill it."""
+    lines = [
+        f":hourglass: *Open:* {escape(rule.described, 300)}"
+        if rule.missing
+        else f":white_check_mark: {escape(rule.name, 80)}: {escape(', '.join(rule.filled_by), 200)}"
+        for rule in change.rules
+    ]
+    if change.escalates_at:
+        groups = escape(" or ".join(change.escalates_to), 200)
+        lines.append(f"From {format_time(change.escalates_at)} on also: {groups}")
+    return lines
 
 
 def gate_summary(results: Sequence[GateResult]) -> str:
@@ -111,7 +148,7 @@ def _facts(change: Change, status: str) -> list[str]:
         f"*Status*\n{status}",
         f"*Requested by*\n{mention(change.requester.name, change.requester.id)}",
     ]
-    if change.fingerprint is not None:
+    if change.fingerprint is not None and change.waiver is None:
         running = change.fingerprint.running_version
         replaces = f"`{running}`" if running else "nothing yet"
         facts.append(f"*Replaces*\n{replaces}")
@@ -144,8 +181,9 @@ def _outcome(change: Change, rendering: RenderingContext, request_link: str | No
             place = f"<{request_link}|in the thread>" if request_link else "in the thread"
             requester = mention(change.requester.name, change.requester.id)
             text = f"Waiting for approval by someone other than {requester}. "
-            return [section("out", f"{text}Approve or reject {place}.")]
-        case ChangeState.EXECUTING | ChangeState.PROMOTED:
+            lines = [f"{text}Approve or reject {place}.", *rule_lines(change)]
+            return [section("out", join_lines(lines, SECTION))]
+        case ChangeState.SCHEDULED | ChangeState.EXECUTING | ChangeState.PROMOTED:
             parts = [gate_summary(change.gate_results)] if change.gate_results else []
             parts += [approvals] if (approvals := approvals_text(change)) else []
             return [section("out", " · ".join(parts))] if parts else []
@@ -153,10 +191,26 @@ def _outcome(change: Change, rendering: RenderingContext, request_link: str | No
             return [section("out", end_text(change, rendering))]
 
 
+def _scheduled_actions(change: Change) -> list[Block]:
+    """The buttons of a change that waits for its time; the thread has those of its approval."""
+    waits = change.state in (ChangeState.AWAITING_APPROVAL, ChangeState.SCHEDULED)
+    if not (waits and change.scheduled_at):
+        return []
+    step = describe_step(change)
+    ask = confirmation("Cancel it?", f"*{escape(step, 120)}* will not be carried out.", "Cancel it")
+    return [
+        actions(
+            f"schedule:{change.id}",
+            button("Reschedule…", RESCHEDULE, change.id, spoken=f"Reschedule {step}"),
+            button("Cancel", CANCEL, change.id, spoken=f"Cancel {step}", confirm=ask),
+        )
+    ]
+
+
 def end_text(change: Change, rendering: RenderingContext) -> str:
     """Why the change did not take effect, and the command that requests it again."""
     retry = f"Try again: `{rendering.retry_command(change)}`"
-    reason = end_reason(change)
+    reason = rendering.use_slash_commands(end_reason(change))
     match change.state:
         case ChangeState.REJECTED:
             return f"{rendering.mention_decider(change)} rejected this:\n{quote(reason)}\n{retry}"
@@ -182,6 +236,8 @@ def _footer(change: Change, rendering: RenderingContext) -> str:
     expires = change.expires_at if change.state is ChangeState.AWAITING_APPROVAL else None
     until = f" · expires {format_time(expires)}" if expires else ""
     requested = f"requested {format_time(change.created_at)}"
+    if change.scheduled_at and change.state is ChangeState.AWAITING_APPROVAL:
+        until = f" · scheduled for {format_time(change.scheduled_at)}{until}"
     return f"{rendering.details_link(change)}{change.id} · {requested}{until}"
 
 

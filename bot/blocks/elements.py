@@ -1,7 +1,7 @@
 """Block Kit elements, each within Slack's limits."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -86,6 +86,10 @@ def mention(name: str, qualified_id: str = "") -> str:
     """A mention of a person whose Slack id is known, otherwise the recorded name."""
     match = _SLACK_ID.fullmatch(qualified_id)
     return f"<@{match['user']}>" if match else escape(name, 100)
+
+
+def count_products(products: Sized) -> str:
+    return f"{len(products)} product{'' if len(products) == 1 else 's'}"
 
 
 def format_time(at: datetime) -> str:

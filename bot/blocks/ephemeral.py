@@ -47,7 +47,7 @@ def render_help(command: str, rendering: RenderingContext) -> Payload:
         (
             section("own", f"*How to use {command}*\n{first}"),
             section("others", join_lines(others, 2500)),
-            context("path", f"Path: {' → '.join(rendering.path.names)}. {places}."),
+            context("path", f"Path: {rendering.path.show('→')}. {places}."),
         ),
     )
 
@@ -68,8 +68,8 @@ def _options(command: str, rendering: RenderingContext) -> Iterable[str]:
 
 def _examples(rendering: RenderingContext) -> Iterable[tuple[str, str]]:
     commands, last = rendering.commands, rendering.last_environment
-    before = rendering.path.before(last)
-    source = f" {before.name}" if before else ""
+    sources = rendering.path.sources(last)
+    source = f" {sources[0]}" if len(sources) == 1 else ""
     yield (
         commands.promote,
         f"`{commands.promote} v1.2.3{source} {last}` requests a promotion; "
@@ -97,6 +97,10 @@ def _describe_approvals(environment: Environment) -> str:
     needed = environment.approvals.required
     if not needed:
         return f"{environment.name} needs no approval"
+    rules = environment.approvals.rules
+    if rules:
+        listed = (f"{rule.count} for {escape(rule.name, 60)}" for rule in rules)
+        return f"{environment.name} needs {needed} approvals: {', '.join(listed)}"
     groups = environment.approvals.groups
     by = f" from {', '.join(escape(g, 60) for g in sorted(groups))}" if groups else ""
     return f"{environment.name} needs {needed} approval{'s' if needed > 1 else ''}{by}"

@@ -1,6 +1,6 @@
 """The App Home: changes that wait for the user, environments, and the user's requests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +21,7 @@ from bot.blocks.elements import (
 from bot.blocks.rendering_context import RenderingContext
 from bot.blocks.status import change_lines, environment_lines
 from engine.domain.change import Change
+from engine.domain.product import UNNAMED
 from engine.domain.status import EnvironmentStatus
 
 OPEN = "floe_open"
@@ -42,11 +43,9 @@ def render_home(
     at: datetime,
     rendering: RenderingContext,
 ) -> View:
-    blocks: list[Block] = [header("waiting", f"Waiting for you ({len(waiting)})")]
-    blocks += [_waiting(each, rendering) for each in waiting[:_MOST]]
-    if not waiting:
-        blocks.append(section("nothing", "No change waits for your approval."))
-    blocks += [
+    blocks: list[Block] = [
+        header("waiting", f"Waiting for you ({len(waiting)})"),
+        *waiting_blocks(waiting, {UNNAMED: rendering}),
         divider("line"),
         header("environments", "Environments"),
         section("rows", environment_lines(rows, rendering) or "No environments."),
@@ -57,6 +56,15 @@ def render_home(
         ),
     ]
     return {"type": "home", "callback_id": "floe_home", "blocks": list(blocks)}
+
+
+def waiting_blocks(
+    waiting: Sequence[Waiting], renderings: Mapping[str, RenderingContext]
+) -> list[Block]:
+    """One block for each change; `renderings` are the settings for messages by product."""
+    if not waiting:
+        return [section("nothing", "No change waits for your approval.")]
+    return [_waiting(each, renderings[each.change.product]) for each in waiting[:_MOST]]
 
 
 def render_home_error(why: str) -> View:

@@ -14,6 +14,7 @@ from bot.blocks.elements import (
     section,
 )
 from bot.blocks.rendering_context import RenderingContext
+from engine.domain.product import qualified
 from engine.domain.state import LockState
 
 UNLOCK = "floe_unlock"
@@ -33,15 +34,17 @@ def banner(
 ) -> Payload:
     """Render a lock that stops `waiting` open changes."""
     by = rendering.mention(held.operator)
-    text = f"*{environment} is locked* :lock: Promotions are stopped.\n{quote(held.reason)}"
+    place = rendering.place(environment)
+    text = f"*{place} is locked* :lock: Promotions are stopped.\n{quote(held.reason)}"
     end = format_time(held.expires_at) if held.expires_at else "it is unlocked"
     parts = [f"by {by}"]
     parts += [f"since {format_time(held.at)}"] if held.at else []
     parts += [f"until {end}"]
     parts += [f"{_changes(waiting)} waiting"] if waiting else []
-    unlock = button("Unlock…", UNLOCK, environment, spoken=f"Unlock {environment}")
+    value = qualified(rendering.product, environment)
+    unlock = button("Unlock…", UNLOCK, value, spoken=f"Unlock {place}")
     return Payload(
-        f"{environment} is locked by {by}: {escape(held.reason)}",
+        f"{place} is locked by {by}: {escape(held.reason)}",
         (section(key, text, unlock), context("ctx", " · ".join(parts))),
     )
 
@@ -53,8 +56,9 @@ def ended_banner(
     cause = f"unlocked by {rendering.mention(end.by)}" if end.by else "the lock expired"
     ending = f"{cause}{lasted}"
     more = f", {_changes(end.can_continue)} can continue" if end.can_continue else ""
-    text = f"*{environment} is unlocked* :unlock: {ending}{more}.\n{quote(held.reason, 300)}"
-    return Payload(f"{environment} is unlocked: {ending}{more}.", (section(key, text),))
+    place = rendering.place(environment)
+    text = f"*{place} is unlocked* :unlock: {ending}{more}.\n{quote(held.reason, 300)}"
+    return Payload(f"{place} is unlocked: {ending}{more}.", (section(key, text),))
 
 
 def _changes(count: int) -> str:

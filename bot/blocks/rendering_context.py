@@ -1,4 +1,4 @@
-"""Facts about the platform that messages show: path, command names, web page."""
+"""Facts about a product that messages show: path, command names, web page."""
 
 import re
 from collections.abc import Callable
@@ -8,6 +8,8 @@ from bot.blocks.elements import link, mention
 from engine.config.people import SlashCommands
 from engine.domain.change import Change
 from engine.domain.path import PromotionPath
+from engine.domain.product import UNNAMED, with_product
+from engine.domain.waiver import waiver_words
 
 # Hints of the engine name CLI commands; people in Slack have slash commands instead.
 _CLI_COMMAND = re.compile(
@@ -22,7 +24,8 @@ class RenderingContext:
     """
     The settings for rendering. Without a `channel`, a change is announced where it was requested.
 
-    `ids` returns the qualified id of a recorded name, or an empty string.
+    `ids` returns the qualified id of a recorded name, or an empty string. Commands and environments
+    are shown with the name of the `product`, which is empty where there is one manifest.
     """
 
     path: PromotionPath
@@ -30,6 +33,7 @@ class RenderingContext:
     page: str | None = None
     channel: str | None = None
     ids: Callable[[str], str] = lambda _name: ""
+    product: str = UNNAMED
 
     @property
     def last_environment(self) -> str:
@@ -38,20 +42,31 @@ class RenderingContext:
 
     def retry_command(self, change: Change) -> str:
         """The command that requests `change` again."""
+        if change.waiver is not None:
+            waived = waiver_words(change.waiver.key)
+            return f"floe platform waive {waived} --env {change.target} --until … --reason …"
         if change.action == "rollback":
-            return f"{self.commands.rollback} {change.version} {change.target}"
-        source = f" {change.source}" if change.source and change.source != "none" else ""
-        options = " ".join((*change.overrides.options, "--reason …"))
-        overrides = f" {options}" if change.overrides else ""
-        return f"{self.commands.promote} {change.version}{source} {change.target}{overrides}"
+            return self.command("rollback", change.version, change.target)
+        # Several sources are not written: a command finds them.
+        source = change.source if change.source in self.path.names else None
+        overrides = (*change.overrides.options, "--reason …") if change.overrides else ()
+        return self.command("promote", change.version, source, change.target, *overrides)
+
+    def command(self, verb: str, *words: str | None) -> str:
+        """The slash command `verb` of this product with `words`, of which some may be empty."""
+        name: str = getattr(self.commands, verb)
+        return " ".join(word for word in (name, self.product, *words) if word)
+
+    def place(self, environment: str) -> str:
+        """The environment as people read it: `checkout prod`, or `prod` with one manifest."""
+        return f"{self.product} {environment}" if self.product else environment
 
     def use_slash_commands(self, text: str) -> str:
-        """Replace `floe platform …` commands in `text` by slash commands."""
-        return _CLI_COMMAND.sub(self._slash_command, text)
+        """Replace commands in `text` by slash commands; the others name the product."""
+        return with_product(_CLI_COMMAND.sub(self._slash_command, text), self.product)
 
     def _slash_command(self, found: re.Match[str]) -> str:
-        command: str = getattr(self.commands, found["verb"])
-        return " ".join(word for word in (command, found["version"], found["environment"]) if word)
+        return self.command(found["verb"], found["version"], found["environment"])
 
     def mention(self, name: str) -> str:
         return mention(name, self.ids(name))
@@ -65,6 +80,9 @@ class RenderingContext:
 
 
 def describe_step(change: Change) -> str:
+    product = f"{change.product} " if change.product else ""
+    if change.waiver is not None:
+        return f"Waive {change.waiver.shown} in {product}{change.target}"
     if change.action == "rollback":
-        return f"{change.target} back to {change.version}"
-    return f"{change.version}: {change.source} → {change.target}"
+        return f"{product}{change.target} back to {change.version}"
+    return f"{product}{change.version}: {change.source} → {change.target}"

@@ -17,7 +17,9 @@ from bot.blocks.elements import (
     section,
 )
 from bot.blocks.rendering_context import RenderingContext
+from engine.domain.break_glass import OpenReview
 from engine.domain.change import Change, ChangeState
+from engine.domain.state import list_quarantines
 from engine.domain.status import Alignment, EnvironmentStatus
 
 _NOTES = {Alignment.UNRECORDED: " · published by the build"}
@@ -31,18 +33,20 @@ def render_status(
 ) -> Payload:
     """Render the answer to /promotions."""
     blocks: list[Block] = [
-        header("h", "Environments"),
+        header(
+            "h", f"Environments of {rendering.product}" if rendering.product else "Environments"
+        ),
         section("environments", environment_lines(rows, rendering)),
     ]
     if changes:
         blocks.append(section("flight", f"*Open changes*\n{change_lines(changes, rendering)}"))
     page = f" · {link(rendering.page, 'status page')}" if rendering.page else ""
     blocks.append(context("ctx", f"Only you can see this · as of {format_time(at)}{page}"))
-    text = " · ".join(f"{row.name} {escape(_deployed(row), 60)}" for row in rows)
+    text = " · ".join(f"{row.name} {escape(deployed(row), 60)}" for row in rows)
     return Payload(text or "No environments", tuple(blocks))
 
 
-def _deployed(row: EnvironmentStatus) -> str:
+def deployed(row: EnvironmentStatus) -> str:
     if row.error:
         return "cannot be read"
     if row.deviates:
@@ -51,18 +55,20 @@ def _deployed(row: EnvironmentStatus) -> str:
 
 
 def environment_lines(rows: Sequence[EnvironmentStatus], rendering: RenderingContext) -> str:
-    return join_lines((_environment(row, rendering) for row in rows), SECTION)
+    lines = (_environment(row, rendering) for row in rows)
+    return join_lines(map(rendering.use_slash_commands, lines), SECTION)
 
 
 def change_lines(changes: Sequence[Change], rendering: RenderingContext, limit: int = 2500) -> str:
-    return join_lines((_change(change, rendering) for change in changes), limit)
+    return join_lines((change_line(change, rendering) for change in changes), limit)
 
 
 def _environment(row: EnvironmentStatus, rendering: RenderingContext) -> str:
     version = row.state.version or ("unrecorded" if row.latest else "nothing yet")
     if row.error:
         return f"*{row.name}* :warning: cannot be read: {escape(str(row.error), 300)}"
-    intrusions = "".join(f" · :warning: {each}" for each in row.intrusions)
+    warnings = (*row.intrusions, *map(_review, row.state.reviews))
+    intrusions = "".join(f" · :warning: {each}" for each in warnings)
     if row.deviates:
         deviation = f"{escape(row.deviation, 300)}{_repair(row)}"
         return f"*{row.name}* {deviation}{intrusions}{_lock(row, rendering)}"
@@ -71,22 +77,32 @@ def _environment(row: EnvironmentStatus, rendering: RenderingContext) -> str:
     lock = _lock(row, rendering)
     missing = [escape(each.registry, 100) for each in row.registry_sync if each.error]
     behind = f" · not on {', '.join(missing)} :warning:" if missing else ""
-    note = f"{_NOTES.get(row.alignment, '')}{behind}{intrusions}"
-    return f"*{row.name}* {escape(version, 100)}{by}{since}{note}{lock}"
+    held = "".join(f"\n• {escape(each, 300)}" for each in list_quarantines(row.state.quarantined))
+    after = f" · after {row.after}" if row.after else ""
+    note = f"{after}{_NOTES.get(row.alignment, '')}{behind}{intrusions}"
+    return f"*{row.name}* {escape(version, 100)}{by}{since}{note}{lock}{held}"
 
 
 def _repair(row: EnvironmentStatus) -> str:
     return f" :warning: To restore it: `{row.restore_command}`" if row.drifted else ""
 
 
+def _review(review: OpenReview) -> str:
+    return (
+        f"break-glass for {escape(review.incident, 100)} needs a review until "
+        f"{format_time(review.due)}: `{review.command}`"
+    )
+
+
 def _lock(row: EnvironmentStatus, rendering: RenderingContext) -> str:
+    note = f" · {escape(row.window.note, 200)}" if row.window and row.window.note else ""
     if not row.lock:
-        return ""
+        return note
     reason = escape(row.lock.reason, 200)
-    return f" · locked by {rendering.mention(row.lock.operator)} :lock: {reason}"
+    return f"{note} · locked by {rendering.mention(row.lock.operator)} :lock: {reason}"
 
 
-def _change(change: Change, rendering: RenderingContext) -> str:
+def change_line(change: Change, rendering: RenderingContext) -> str:
     state = change.state.value.replace("_", " ")
     waits = change.state is ChangeState.AWAITING_APPROVAL
     given = f", {len(change.approvals)} of {change.required} approvals" if waits else ""

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from bot.blocks.change import approvals_text, end_text, gate_summary, warning_blocks
+from bot.blocks.change import (
+    approvals_text,
+    done_word,
+    end_text,
+    gate_summary,
+    mention_approver,
+    rule_lines,
+    warning_blocks,
+)
 from bot.blocks.elements import (
     Block,
     Payload,
@@ -16,7 +24,9 @@ from bot.blocks.elements import (
     escape,
     format_time,
     join_lines,
+    link,
     mention,
+    quote,
     section,
     trace_context,
 )
@@ -24,6 +34,8 @@ from bot.blocks.impact import impact_lines
 from bot.blocks.rendering_context import RenderingContext, describe_step
 from engine.changes.checkpoint_events import checkpoint_text
 from engine.domain.change import Change, ChangeState
+from engine.domain.impact.delta import describe
+from engine.domain.product import with_product
 
 APPROVE, REJECT = "floe_approve", "floe_reject"
 
@@ -37,7 +49,12 @@ def approval_request(change: Change, rendering: RenderingContext, approvers: str
     key, step = f"{change.id}:ask", escape(describe_step(change))
     if change.state is not ChangeState.AWAITING_APPROVAL:
         text = f"{step}: {_outcome(change, rendering)}"
-        return Payload(text, (section(key, text),))
+        stop = (
+            (actions(f"decide:{change.id}", _reject(change)),)
+            if change.state is ChangeState.SCHEDULED
+            else ()
+        )
+        return Payload(text, (section(key, text), *stop))
     results = f"{gate_summary(change.gate_results)}. " if change.gate_results else ""
     requester = mention(change.requester.name, change.requester.id)
     text = (
@@ -49,12 +66,19 @@ def approval_request(change: Change, rendering: RenderingContext, approvers: str
     so_far = f" · {approvals}" if (approvals := approvals_text(change)) else ""
     blocks: tuple[Block, ...] = (
         section(key, text),
+        *_rules(change),
         *warning_blocks(change, "warnings"),
         *_impact(change),
+        *_delta(change),
         actions(f"decide:{change.id}", _approve(change), _reject(change)),
-        context("ctx", f"{given}{so_far}{expires}"),
+        context("ctx", f"{given}{so_far}{_scheduled(change)}{expires}"),
     )
     return Payload(f"Approval needed: {step}. {approvers}", blocks)
+
+
+def _scheduled(change: Change) -> str:
+    at = change.scheduled_at
+    return f" · scheduled for {format_time(at)}" if at else ""
 
 
 def _impact(change: Change) -> tuple[Block, ...]:
@@ -64,10 +88,48 @@ def _impact(change: Change) -> tuple[Block, ...]:
     return (section("impact", join_lines(["*Impact*", *impact_lines(change.impact)], 2800)),)
 
 
+def _rules(change: Change) -> tuple[Block, ...]:
+    lines = rule_lines(change)
+    return (section("rules", join_lines(lines, 2800)),) if lines else ()
+
+
+def escalation_notice(change: Change, approvers: str) -> Payload:
+    """Ask the groups of the escalation, which `approvers` mentions."""
+    step = escape(describe_step(change))
+    text = f"{approvers}: {step} still waits for approval, and now you can approve it too."
+    return Payload(text, (section(f"{change.id}:escalated", text),))
+
+
+def _delta(change: Change) -> tuple[Block, ...]:
+    """The differences from the running version, as far as they are known."""
+    found = change.delta
+    if found is None:
+        return ()
+    lines = [f"• {link(found.compare_url, 'commits')}"] if found.compare_url else []
+    lines += [f"• {escape(line, 500)}" for line in describe(found)]
+    title = f"*Changes from {escape(found.running.version, 80)}*"
+    return (section("changes", join_lines([title, *lines], 2800)),)
+
+
+def break_glass_notice(key: str, change: Change, reviewers: str, *, overdue: bool) -> Payload:
+    """Announce a break-glass to `reviewers`, which mentions those who review it."""
+    who = mention(change.requester.name, change.requester.id)
+    why = change.overrides.reason or change.reason or ""
+    command = with_product(f"floe platform review {change.record_id} --reason …", change.product)
+    title = "The review is overdue: break-glass" if overdue else "Break-glass"
+    text = (
+        f":rotating_light: *{title} for {escape(change.overrides.incident, 100)}:* {who} changed "
+        f"{escape(change.target)} to *{escape(change.version)}* past approvals, windows and locks."
+        f"\n{quote(why)}\n{reviewers}: someone other than {who} must review it on the page, or "
+        f"with `{command}`"
+    )
+    return Payload(text, (section(key, text),))
+
+
 def approval_notice(key: str, change: Change, place: int) -> Payload:
     """Announce the approval at index `place`."""
     given = change.approvals[place]
-    person = mention(given.operator, given.operator_id)
+    person = mention_approver(given)
     count = f"{place + 1} of {change.required}"
     text = f"{person} approved this through {escape(given.interface, 20)} ({count})."
     return Payload(text, (section(key, text),))
@@ -83,7 +145,7 @@ def end_notice(change: Change, rendering: RenderingContext) -> Payload:
     """Announce how the change ended."""
     step = escape(describe_step(change))
     if change.state is ChangeState.PROMOTED:
-        done = "Rolled back" if change.action == "rollback" else "Promoted"
+        done = done_word(change)
         approvals = approvals_text(change)
         result = f"{done}: *{step}*" + (f", {approvals}." if approvals else ".")
     else:
@@ -105,6 +167,8 @@ def _outcome(change: Change, rendering: RenderingContext) -> str:
     match change.state:
         case ChangeState.EXECUTING:
             return f"{approvals_text(change) or 'approved'}, in progress"
+        case ChangeState.SCHEDULED:
+            return f"{approvals_text(change) or 'approved'}{_scheduled(change)}"
         case ChangeState.PROMOTED:
             return approvals_text(change) or "done"
         case ChangeState.REJECTED:
@@ -114,8 +178,7 @@ def _outcome(change: Change, rendering: RenderingContext) -> str:
 
 
 def _approve(change: Change) -> Block:
-    rollback = change.action == "rollback"
-    verb = "Roll back" if rollback else "Promote"
+    verb = {"rollback": "Roll back", "waive": "Waive"}.get(change.action, "Promote")
     text = f"*{escape(describe_step(change), 120)}* starts as soon as enough people have approved."
     return button(
         "Approve",

@@ -14,6 +14,7 @@ from cli.render.common import failure
 from cli.render.signature import render, render_pull
 from engine.bootstrap import open_reading_engine
 from engine.bootstrap.keys import show_key
+from engine.config import ProductChoice
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.parsing import parse_version
 from engine.domain.trace import trace_id
@@ -36,7 +37,7 @@ from engine.responses.signature import PullResponse, SignatureResponse
 @options.manifest
 @options.output
 def verify(
-    version: str, environment: str | None, key: Path | None, manifest: Path, output: str
+    version: str, environment: str | None, key: Path | None, manifest: ProductChoice, output: str
 ) -> None:
     """
     Show the signatures of VERSION, and why each counts or does not.
@@ -67,7 +68,9 @@ def verify(
 @click.option("--env", "environment", help="Take the version from this environment.")
 @options.manifest
 @options.output
-def pull(version: str, target: Path, environment: str | None, manifest: Path, output: str) -> None:
+def pull(
+    version: str, target: Path, environment: str | None, manifest: ProductChoice, output: str
+) -> None:
     """
     Verify VERSION, then write its layers into a directory, named by their titles.
 
@@ -79,7 +82,7 @@ def pull(version: str, target: Path, environment: str | None, manifest: Path, ou
 
 
 def _pull(
-    version: str, target: Path, environment: str | None, trace: str, manifest: Path
+    version: str, target: Path, environment: str | None, trace: str, manifest: ProductChoice
 ) -> Answer:
     with open_reading_engine(manifest) as engine:
         tag, artifact = engine.artifact(parse_version(version), environment)
@@ -98,9 +101,9 @@ def _pull(
 
 
 def _verify(
-    version: str, environment: str | None, key: Path | None, trace: str, manifest: Path
+    version: str, environment: str | None, key: Path | None, trace: str, manifest: ProductChoice
 ) -> Answer:
-    with through_server(trace) as server:
+    with through_server(trace, manifest) as server:
         if server and key:
             raise UsageError("--key is judged here: unset FLOE_SERVER, or leave out --key")
         if server:

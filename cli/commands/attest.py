@@ -3,7 +3,6 @@
 import os
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 
 import click
 
@@ -12,6 +11,7 @@ from cli.output import Answer, deliver
 from cli.render.common import failure
 from cli.render.statements import render_statements
 from engine.bootstrap import open_reading_engine
+from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
 from engine.domain.trace import trace_id
 from engine.responses.common import ErrorInfo
@@ -22,7 +22,7 @@ from engine.responses.statements import StatementsResponse
 @click.option("--env", "environment", help="Only this environment.")
 @options.output
 @options.manifest
-def attest(environment: str | None, output: str, manifest: Path) -> None:
+def attest(environment: str | None, output: str, manifest: ProductChoice) -> None:
     """
     Sign which versions may run in each environment, and attach that to their artifacts.
 
@@ -32,7 +32,7 @@ def attest(environment: str | None, output: str, manifest: Path) -> None:
     deliver(output, partial(_attest, environment, trace, manifest), partial(_failure, trace))
 
 
-def _attest(environment: str | None, trace: str, manifest: Path) -> Answer:
+def _attest(environment: str | None, trace: str, manifest: ProductChoice) -> Answer:
     with open_reading_engine(manifest, "ledger.signing") as engine:
         # Imported only here: cryptography is slow to import.
         issued = import_module("engine.bootstrap.statements").attest(engine, environment)

@@ -23,6 +23,7 @@ from cli.render.audit import (
 )
 from cli.render.common import failure
 from engine.bootstrap import AUDIT, open_reading_engine
+from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
 from engine.domain.parsing import parse_version
 from engine.domain.record import RECORD_KINDS
@@ -79,7 +80,7 @@ def verify(
     directory: Path | None,
     keys: tuple[str, ...],
     output: str,
-    manifest: Path,
+    manifest: ProductChoice,
 ) -> None:
     """
     Report ledger entries and tags that were altered, moved or removed.
@@ -103,7 +104,7 @@ def verify(
 @_environment
 @options.output
 @options.manifest
-def checkpoint(environment: str | None, output: str, manifest: Path) -> None:
+def checkpoint(environment: str | None, output: str, manifest: ProductChoice) -> None:
     """
     Sign the ledgers as they are now, and print the signed checkpoints.
 
@@ -120,7 +121,7 @@ def checkpoint(environment: str | None, output: str, manifest: Path) -> None:
 @_environment
 @options.output
 @options.manifest
-def export(directory: Path, environment: str | None, output: str, manifest: Path) -> None:
+def export(directory: Path, environment: str | None, output: str, manifest: ProductChoice) -> None:
     """
     Write the ledgers into DIRECTORY, for verification without the registry.
 
@@ -163,7 +164,7 @@ def history(
     since: str | None,
     limit: int,
     output: str,
-    manifest: Path,
+    manifest: ProductChoice,
 ) -> None:
     """Show the records of the ledgers, newest first."""
     trace = trace_id(os.environ.get("TRACEPARENT"))
@@ -183,7 +184,7 @@ def history(
 @click.command()
 @click.option("--env", "environment", required=True, help="The environment of the ledger.")
 @options.manifest
-def accept(environment: str, manifest: Path) -> None:
+def accept(environment: str, manifest: ProductChoice) -> None:
     """
     Accept a ledger that was restored from a backup.
 
@@ -196,7 +197,7 @@ def accept(environment: str, manifest: Path) -> None:
     )
 
 
-def _accept(environment: str, manifest: Path) -> Answer:
+def _accept(environment: str, manifest: ProductChoice) -> Answer:
     with open_reading_engine(manifest) as engine:
         engine.accept_ledger(environment)
     return Answer(None, [f"The ledger of {environment} is accepted as it is"])
@@ -212,7 +213,7 @@ def _verify_export(
     return render_audit(AuditResponse.of(report, trace))
 
 
-def _checkpoint(environment: str | None, trace: str, manifest: Path) -> Answer:
+def _checkpoint(environment: str | None, trace: str, manifest: ProductChoice) -> Answer:
     with open_reading_engine(manifest, "ledger.checkpoint") as engine:
         made = [
             CheckpointInfo.of(each.checkpoint, each.stored.note, dict(each.refusals))
@@ -221,7 +222,9 @@ def _checkpoint(environment: str | None, trace: str, manifest: Path) -> Answer:
     return render_checkpoints(CheckpointsResponse.of(made, trace))
 
 
-def _export(directory: Path, environment: str | None, trace: str, manifest: Path) -> Answer:
+def _export(
+    directory: Path, environment: str | None, trace: str, manifest: ProductChoice
+) -> Answer:
     with open_reading_engine(manifest) as engine:
         exported = engine.export(environment, directory, TerminalProgress())
     return render_export(ExportResponse.of(str(directory), exported, trace))
@@ -233,10 +236,10 @@ def _verify(
     anchors: tuple[str, ...],
     full: bool,
     trace: str,
-    manifest: Path,
+    manifest: ProductChoice,
 ) -> Answer:
     noted = [parse_anchor(each) for each in anchors]
-    with through_server(trace) as server:
+    with through_server(trace, manifest) as server:
         if server:
             return server.audit(environment, strict, noted, full)
     with open_reading_engine(manifest, AUDIT) as engine:
@@ -245,12 +248,17 @@ def _verify(
     return render_audit(response.strict() if strict else response)
 
 
-def _history(filters: Filters, limit: int | None, as_lines: bool, trace: str, file: Path) -> Answer:
+def _history(
+    filters: Filters, limit: int | None, as_lines: bool, trace: str, manifest: ProductChoice
+) -> Answer:
     selection = _selection(**filters)
-    with through_server(trace) as server:
+    with through_server(trace, manifest) as server:
         if server:
             return server.history(filters, limit, as_lines)
-    with open_reading_engine(file) as engine, closing(engine.audit(selection, limit)) as entries:
+    with (
+        open_reading_engine(manifest) as engine,
+        closing(engine.audit(selection, limit)) as entries,
+    ):
         records = map(RecordResponse.of, entries)
         return write_lines(records) if as_lines else render_history(list(records), limit, trace)
 

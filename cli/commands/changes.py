@@ -2,7 +2,6 @@
 
 import os
 from functools import partial
-from pathlib import Path
 
 import click
 
@@ -20,8 +19,10 @@ from cli.render.change import (
 )
 from cli.render.common import failure
 from engine.bootstrap import AUDIT, open_command_platform
+from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
 from engine.domain.gate import GateKind
+from engine.domain.scheduled_time import parse_scheduled_time
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
 from engine.responses.change import ChangeResponse
@@ -36,7 +37,7 @@ _reason = click.option("--reason", help="A reason, shown with the change.")
 @_reason
 @options.manifest
 @options.output
-def approve(change: str, reason: str | None, manifest: Path, output: str) -> None:
+def approve(change: str, reason: str | None, manifest: ProductChoice, output: str) -> None:
     """Approve CHANGE of another person. The last approval carries it out."""
     deliver(output, partial(_approve, change, reason, manifest), partial(_failure, "Not approved"))
 
@@ -46,7 +47,7 @@ def approve(change: str, reason: str | None, manifest: Path, output: str) -> Non
 @options.reason("The reason, which is recorded.")
 @options.manifest
 @options.output
-def reject(change: str, reason: str, manifest: Path, output: str) -> None:
+def reject(change: str, reason: str, manifest: ProductChoice, output: str) -> None:
     """Reject CHANGE."""
     deliver(output, partial(_reject, change, reason, manifest), partial(_failure, "Not rejected"))
 
@@ -56,9 +57,24 @@ def reject(change: str, reason: str, manifest: Path, output: str) -> None:
 @_reason
 @options.manifest
 @options.output
-def cancel(change: str, reason: str | None, manifest: Path, output: str) -> None:
+def cancel(change: str, reason: str | None, manifest: ProductChoice, output: str) -> None:
     """Cancel CHANGE."""
     deliver(output, partial(_cancel, change, reason, manifest), partial(_failure, "Not cancelled"))
+
+
+@click.command()
+@click.argument("change", type=options.Text())
+@click.option("--at", required=True, help="The new time, like 2026-12-01T09:00[Europe/Berlin].")
+@options.manifest
+@options.output
+def reschedule(change: str, at: str, manifest: ProductChoice, output: str) -> None:
+    """
+    Carry CHANGE, which has a time, out at another one.
+
+    If its requester moves it, its approvals are asked for again.
+    """
+    ask = partial(_reschedule, change, at, manifest)
+    deliver(output, ask, partial(_failure, "Not rescheduled"))
 
 
 @click.group(invoke_without_command=True)
@@ -68,7 +84,7 @@ def cancel(change: str, reason: str | None, manifest: Path, output: str) -> None
 @options.output
 @click.pass_context
 def changes(
-    context: click.Context, everything: bool, limit: int, manifest: Path, output: str
+    context: click.Context, everything: bool, limit: int, manifest: ProductChoice, output: str
 ) -> None:
     """List open changes and the approvals they wait for."""
     if context.invoked_subcommand is not None:
@@ -86,7 +102,7 @@ def changes(
 )
 @options.manifest
 @options.output
-def show(change: str, gate: str | None, manifest: Path, output: str) -> None:
+def show(change: str, gate: str | None, manifest: ProductChoice, output: str) -> None:
     """
     Show one change, or with --output-of the output of a gate.
 
@@ -100,9 +116,9 @@ def _trace() -> str:
     return trace_id(os.environ.get("TRACEPARENT"))
 
 
-def _approve(change_id: str, reason: str | None, manifest: Path) -> Answer:
+def _approve(change_id: str, reason: str | None, manifest: ProductChoice) -> Answer:
     said = _parsed_reason(reason)
-    with through_server(_trace()) as server:
+    with through_server(_trace(), manifest) as server:
         if server:
             return server.approve(change_id, said)
     with open_command_platform(manifest) as (platform, operator):
@@ -111,8 +127,8 @@ def _approve(change_id: str, reason: str | None, manifest: Path) -> Answer:
     return render_approved(ChangeResponse.of(change))
 
 
-def _reject(change_id: str, reason: str, manifest: Path) -> Answer:
-    with through_server(_trace()) as server:
+def _reject(change_id: str, reason: str, manifest: ProductChoice) -> Answer:
+    with through_server(_trace(), manifest) as server:
         if server:
             return server.reject(change_id, reason)
     with open_command_platform(manifest) as (platform, operator):
@@ -120,9 +136,9 @@ def _reject(change_id: str, reason: str, manifest: Path) -> Answer:
     return render_rejected(ChangeResponse.of_decision(change, "rejected"), reason)
 
 
-def _cancel(change_id: str, reason: str | None, manifest: Path) -> Answer:
+def _cancel(change_id: str, reason: str | None, manifest: ProductChoice) -> Answer:
     said = _parsed_reason(reason)
-    with through_server(_trace()) as server:
+    with through_server(_trace(), manifest) as server:
         if server:
             return server.cancel(change_id, said)
     with open_command_platform(manifest) as (platform, operator):
@@ -130,12 +146,22 @@ def _cancel(change_id: str, reason: str | None, manifest: Path) -> Answer:
     return render_cancelled(ChangeResponse.of_decision(change, "cancelled"))
 
 
+def _reschedule(change_id: str, at: str, manifest: ProductChoice) -> Answer:
+    with through_server(_trace(), manifest) as server:
+        if server:
+            return server.reschedule(change_id, at)
+    with open_command_platform(manifest) as (platform, operator):
+        time = parse_scheduled_time(at, platform.engine.now())
+        change = platform.changes.schedule.reschedule(change_id, operator, time, _INTERFACE)
+    return render_approved(ChangeResponse.of(change))
+
+
 def _parsed_reason(reason: str | None) -> str | None:
     return None if reason is None else reason_text(reason)
 
 
-def _changes(everything: bool, limit: int, manifest: Path) -> Answer:
-    with through_server(_trace()) as server:
+def _changes(everything: bool, limit: int, manifest: ProductChoice) -> Answer:
+    with through_server(_trace(), manifest) as server:
         if server:
             return server.changes(everything, limit)
     with open_command_platform(manifest, (AUDIT,)) as (platform, _operator):
@@ -145,8 +171,8 @@ def _changes(everything: bool, limit: int, manifest: Path) -> Answer:
     return render_changes([ChangeResponse.of(change) for change in found])
 
 
-def _show(change_id: str, gate: GateKind | None, manifest: Path) -> Answer:
-    with through_server(_trace()) as server:
+def _show(change_id: str, gate: GateKind | None, manifest: ProductChoice) -> Answer:
+    with through_server(_trace(), manifest) as server:
         if server:
             return server.show(change_id, gate)
     with open_command_platform(manifest, (AUDIT,)) as (platform, _operator):

@@ -14,6 +14,7 @@ from cli.render.common import failure
 from cli.render.keys import render_generated, render_shown
 from engine.attestation.keys import VerificationKey
 from engine.bootstrap import keys
+from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
 from engine.domain.trace import trace_id
 from engine.responses.common import ErrorResponse
@@ -78,7 +79,7 @@ def generate(kind: str, out: Path, name: str, output: str) -> None:
 @_name
 @options.manifest
 @options.output
-def show(file: Path | None, name: str, manifest: Path, output: str) -> None:
+def show(file: Path | None, name: str, manifest: ProductChoice, output: str) -> None:
     """
     Show the public key of FILE, or of ledger.signing.key in the manifest.
 

@@ -3,7 +3,6 @@
 import json
 import os
 from functools import partial
-from pathlib import Path
 
 import click
 
@@ -11,6 +10,7 @@ from cli import options
 from cli.output import Answer, deliver
 from cli.render.common import failure, trace_line
 from engine.bootstrap import open_reading_engine
+from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
@@ -22,7 +22,7 @@ from engine.responses.policy import PolicyResponse
 @click.argument("reference", metavar="DIGEST")
 @options.output
 @options.manifest
-def policy(reference: str, output: str, manifest: Path) -> None:
+def policy(reference: str, output: str, manifest: ProductChoice) -> None:
     """
     Print the policy with DIGEST: the rules under which a record was made.
 
@@ -33,7 +33,7 @@ def policy(reference: str, output: str, manifest: Path) -> None:
     deliver(output, partial(_policy, reference, trace, manifest), partial(_failure, trace))
 
 
-def _policy(reference: str, trace: str, manifest: Path) -> Answer:
+def _policy(reference: str, trace: str, manifest: ProductChoice) -> Answer:
     with open_reading_engine(manifest) as engine:
         response = PolicyResponse.of(engine.policy(reference), trace)
     document = json.dumps(response.policy, indent=2, ensure_ascii=False).splitlines()

@@ -3,7 +3,6 @@
 import os
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
@@ -17,10 +16,10 @@ from cli.render.change import render_promotion
 from cli.render.common import failure
 from cli.render.promotion import NOT_DONE, render_dry_run
 from engine.bootstrap import ACTING, local_operator, open_engine
-from engine.config import load_config
+from engine.config import ProductChoice
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.overrides import Overrides
-from engine.domain.parsing import parse_promotion_request
+from engine.domain.parsing import parse_incident, parse_promotion_request
 from engine.domain.plan import GateMode
 from engine.domain.trace import trace_id
 from engine.responses.change import ChangeResponse
@@ -43,7 +42,10 @@ def _unasked(words: Words, trace: str) -> dict[str, Any]:
     is_flag=True,
     help="Accept a version that its source was rolled back from.",
 )
-@click.option("--reason", default="", help="The recorded reason for the two options above.")
+@options.break_glass
+@options.incident
+@click.option("--reason", default="", help="The recorded reason for the options above.")
+@click.option("--at", help="Carry it out at this time, like 2026-12-01T09:00[Europe/Berlin].")
 @click.option("--dry-run", is_flag=True, help="Show the plan and change nothing.")
 @click.option("--run-gates", is_flag=True, help="With --dry-run: run the command gates too.")
 @options.wait
@@ -55,11 +57,14 @@ def promote(
     target: str,
     allow_older: bool,
     override_rollback: bool,
+    break_glass: bool,
+    incident: str,
     reason: str,
+    at: str | None,
     dry_run: bool,
     run_gates: bool,
     wait: int,
-    manifest: Path,
+    manifest: ProductChoice,
     output: str,
 ) -> None:
     """Promote VERSION: give its digest the tags of the next environment."""
@@ -70,23 +75,30 @@ def promote(
         )
     trace, overrides = (
         trace_id(os.environ.get("TRACEPARENT")),
-        Overrides(allow_older, override_rollback, reason),
+        Overrides(allow_older, override_rollback, reason, incident),
     )
-    typed = PromotionInput(version, source, target, dry_run, trace, overrides)
-    ask = partial(_asked, typed, manifest, GateMode.RUN if run_gates else GateMode.LIST, wait)
+    typed = PromotionInput(version, source, target, dry_run, trace, overrides, at)
+    mode = GateMode.RUN if run_gates else GateMode.LIST
+    ask = partial(_asked, typed, break_glass, manifest, mode, wait)
     deliver(output, ask, partial(_failure, typed))
 
 
-def _asked(typed: PromotionInput, manifest: Path, mode: GateMode, wait: int) -> Answer:
-    with through_server(typed.trace_id) as server:
+def _asked(
+    typed: PromotionInput, break_glass: bool, manifest: ProductChoice, mode: GateMode, wait: int
+) -> Answer:
+    incident = parse_incident(break_glass, typed.overrides.incident)
+    typed = replace(typed, overrides=replace(typed.overrides, incident=incident))
+    with through_server(typed.trace_id, manifest) as server:
         if server:
             return server.promote(typed, mode is GateMode.RUN, wait)
+    if typed.at is not None:
+        raise UsageError("--at needs a server that waits for the time: set FLOE_SERVER to it")
     return _promote(typed, manifest, mode, wait)
 
 
-def _promote(typed: PromotionInput, manifest: Path, mode: GateMode, wait: int) -> Answer:
+def _promote(typed: PromotionInput, manifest: ProductChoice, mode: GateMode, wait: int) -> Answer:
     progress = TerminalProgress()
-    config = load_config(manifest, os.environ)
+    config = manifest.load(os.environ)
     with open_engine(config, needs=() if typed.dry_run else ACTING) as engine:
         operator = local_operator(config, engine)
         request = parse_promotion_request(
@@ -106,7 +118,8 @@ def _promote(typed: PromotionInput, manifest: Path, mode: GateMode, wait: int) -
         from cli.approval import submit_and_wait
         from engine.bootstrap import store_gate_outputs
 
-        if engine.path.environment(request.target).approvals.required:
+        needed = engine.path.environment(request.target).approvals.required
+        if needed and not request.break_glass:
             change = submit_and_wait(config, engine, request, progress, wait)
         else:
             with store_gate_outputs(config, request.trace_id, progress) as kept:

@@ -2,7 +2,6 @@
 
 import os
 from functools import partial
-from pathlib import Path
 
 import click
 
@@ -12,6 +11,7 @@ from cli.progress import TerminalProgress
 from cli.render.common import failure, record_lines, trace_line
 from engine.bootstrap import open_command_engine, open_reading_engine
 from engine.bootstrap.ledger_repair import find_removed, put_back
+from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
@@ -24,7 +24,7 @@ from engine.responses.repair import RepairResponse
 @click.option("--dry-run", is_flag=True, help="Print the tags, and change nothing.")
 @options.output
 @options.manifest
-def repair(environment: str, dry_run: bool, output: str, manifest: Path) -> None:
+def repair(environment: str, dry_run: bool, output: str, manifest: ProductChoice) -> None:
     """
     Put back tags of a ledger that were removed, for example by a retention rule.
 
@@ -44,13 +44,13 @@ def repair(environment: str, dry_run: bool, output: str, manifest: Path) -> None
     deliver(output, partial(ask, environment, trace, manifest), failed)
 
 
-def _find(environment: str, trace: str, manifest: Path) -> Answer:
+def _find(environment: str, trace: str, manifest: ProductChoice) -> Answer:
     with open_reading_engine(manifest) as engine:
         found = find_removed(engine, environment, TerminalProgress())
     return _render(RepairResponse.of(found, trace, dry_run=True))
 
 
-def _put_back(environment: str, trace: str, manifest: Path) -> Answer:
+def _put_back(environment: str, trace: str, manifest: ProductChoice) -> Answer:
     with open_command_engine(manifest) as (engine, operator):
         found = put_back(engine, environment, operator, trace, TerminalProgress())
     return _render(RepairResponse.of(found, trace, dry_run=False))

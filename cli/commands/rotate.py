@@ -15,6 +15,7 @@ from cli.render.common import failure
 from cli.render.keys import render_rotated
 from engine.api import Engine
 from engine.bootstrap import keys, open_command_engine
+from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
 from engine.domain.operator import Operator
 from engine.domain.parsing import parse_rotate_request
@@ -51,7 +52,7 @@ def rotate(
     retire: tuple[str, ...],
     environments: tuple[str, ...],
     reason: str | None,
-    manifest: Path,
+    manifest: ProductChoice,
     output: str,
 ) -> None:
     """
@@ -73,7 +74,7 @@ def rotate(
             add=tuple(map(keys.read_public_key, add)),
             retire=tuple(map(_reference, retire)),
         )
-        with through_server(trace) as server:
+        with through_server(trace, manifest) as server:
             if server:
                 return server.rotate(typed, environments)
         with open_command_engine(manifest) as (engine, operator):
@@ -96,7 +97,7 @@ def _rotate(
     operator: Operator,
     typed: FreezeInput,
     environments: Sequence[str],
-    manifest: Path,
+    manifest: ProductChoice,
 ) -> Answer:
     plans: list[Plan] = []
 

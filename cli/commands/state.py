@@ -15,7 +15,7 @@ from cli.render.state import render_rebuilt
 from engine.bootstrap import changes_in_flight, open_engine
 from engine.bootstrap.server import rebuild_records
 from engine.bootstrap.state import migrate_state
-from engine.config import load_config
+from engine.config import ProductChoice, load_installation
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError
 from engine.domain.status import EnvironmentStatus
@@ -26,7 +26,7 @@ from engine.responses.status import EnvironmentResponse
 
 
 @click.command()
-@options.manifest
+@options.server_file
 @options.output
 def migrate(manifest: Path, output: str) -> None:
     """
@@ -40,7 +40,7 @@ def migrate(manifest: Path, output: str) -> None:
 
 
 def _migrate(manifest: Path, trace: str) -> Answer:
-    versions = migrate_state(load_config(manifest, os.environ), {"bot": MIGRATIONS})
+    versions = migrate_state(load_installation(manifest, os.environ).server, {"bot": MIGRATIONS})
     lines = [f"{kind}: version {version}" for kind, version in versions.items()]
     response = StateResponse.build(success=True, versions=dict(versions), trace_id=trace)
     return Answer(response, [*lines, trace_line(trace)])
@@ -49,7 +49,7 @@ def _migrate(manifest: Path, trace: str) -> Answer:
 @click.command()
 @options.manifest
 @options.output
-def rebuild(manifest: Path, output: str) -> None:
+def rebuild(manifest: ProductChoice, output: str) -> None:
     """
     Start with a new database: read history, locks and versions from the registry, and print them.
 
@@ -60,8 +60,8 @@ def rebuild(manifest: Path, output: str) -> None:
     deliver(output, partial(_rebuild, manifest, trace), partial(_not_rebuilt, trace))
 
 
-def _rebuild(manifest: Path, trace: str) -> Answer:
-    config = load_config(manifest, os.environ)
+def _rebuild(manifest: ProductChoice, trace: str) -> Answer:
+    config = manifest.load(os.environ)
     if config.state_url is not None:
         migrate_state(config, {"bot": MIGRATIONS})
     with open_engine(config, needs=()) as engine:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import click
 
@@ -11,11 +10,11 @@ from cli import options
 from cli.output import Answer, deliver
 from cli.remote.selection import through_server
 from cli.render.common import failure
-from cli.render.status import last_read_lines, render_status, with_history
+from cli.render.status import last_read_lines, render_products, render_status, with_history
 from cli.stdio import remark
 from engine.api import Engine
 from engine.bootstrap import changes_in_flight, open_engine
-from engine.config import Config, load_config
+from engine.config import Config, ProductChoice
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.status import EnvironmentStatus
@@ -33,28 +32,43 @@ FORMATS = ["table", "json", "yaml"]
 @click.option(
     "--history", type=click.IntRange(1, 1000), help="Show the newest N records of each environment."
 )
+@click.option("--all", "everything", is_flag=True, help="Show all products of the server.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @click.option("--output", type=click.Choice(FORMATS), help="The same as --format.")
 @options.manifest
 def status(
-    environment: str | None, history: int | None, form: str, output: str | None, manifest: Path
+    environment: str | None,
+    history: int | None,
+    everything: bool,
+    form: str,
+    output: str | None,
+    manifest: ProductChoice,
 ) -> None:
     """
     Show the version, digest, operator, time, locks, drift and open changes of environments.
 
-    An environment with an unreadable ledger is a row with its error. Exit code 0 if at least one
+    An environment with an unreadable ledger is a row with its error, as is a product that cannot be
+    read. Exit code 0 if at least one
     environment can be read, else 5.
     """
+    if everything and (environment or history):
+        raise click.UsageError(
+            "--all takes neither --env nor --history", click.get_current_context()
+        )
     trace = trace_id(os.environ.get("TRACEPARENT"))
     ask = partial(_status, environment, history, trace, manifest)
+    if everything:
+        ask = partial(_status_of_all, trace, manifest)
     deliver(output or form, ask, partial(_failure, environment, trace))
 
 
-def _status(environment: str | None, history: int | None, trace: str, manifest: Path) -> Answer:
-    with through_server(trace) as server:
+def _status(
+    environment: str | None, history: int | None, trace: str, manifest: ProductChoice
+) -> Answer:
+    with through_server(trace, manifest) as server:
         if server:
             return server.status(environment, history)
-    config = load_config(manifest, os.environ)
+    config = manifest.load(os.environ)
     with open_engine(config, needs=()) as engine:
         rows = engine.add_published(engine.status(environment))
         pending = _in_flight(config, engine)
@@ -63,6 +77,17 @@ def _status(environment: str | None, history: int | None, trace: str, manifest: 
             read = partial(_history, engine, history)
             responses = [with_history(row, partial(read, row.environment)) for row in responses]
     return render_status(responses)
+
+
+def _status_of_all(trace: str, manifest: ProductChoice) -> Answer:
+    # The list of products is an address of the server, and of none of its products.
+    with through_server(trace, ProductChoice(manifest.file, "")) as server:
+        if server:
+            return server.products()
+    # Few commands need it.
+    from cli.all_products import read_products
+
+    return render_products(read_products(manifest.file))
 
 
 def _response(row: EnvironmentStatus, pending: Sequence[Change] | None) -> EnvironmentResponse:

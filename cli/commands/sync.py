@@ -2,7 +2,6 @@
 
 import os
 from functools import partial
-from pathlib import Path
 
 import click
 
@@ -13,6 +12,7 @@ from cli.remote.selection import through_server
 from cli.render.common import failure
 from cli.render.sync import render
 from engine.bootstrap import SECONDARIES, open_reading_engine
+from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
 from engine.domain.trace import trace_id
 from engine.responses.common import ErrorInfo
@@ -23,7 +23,7 @@ from engine.responses.sync import SyncResponse
 @click.option("--env", "environment", help="Only this environment.")
 @options.output
 @options.manifest
-def sync(environment: str | None, output: str, manifest: Path) -> None:
+def sync(environment: str | None, output: str, manifest: ProductChoice) -> None:
     """
     Copy missing content and tags to the secondary registries, and report the repairs.
 
@@ -34,8 +34,8 @@ def sync(environment: str | None, output: str, manifest: Path) -> None:
     deliver(output, partial(_sync, environment, trace, manifest), partial(_failure, trace))
 
 
-def _sync(environment: str | None, trace: str, manifest: Path) -> Answer:
-    with through_server(trace) as server:
+def _sync(environment: str | None, trace: str, manifest: ProductChoice) -> Answer:
+    with through_server(trace, manifest) as server:
         if server:
             return server.sync(environment)
     with open_reading_engine(manifest, SECONDARIES) as engine:

@@ -2,7 +2,6 @@
 
 import os
 from functools import partial
-from pathlib import Path
 
 import click
 
@@ -12,6 +11,7 @@ from cli.remote.selection import through_server
 from cli.render.common import failure
 from cli.render.webhooks import render
 from engine.bootstrap import WEBHOOKS, open_reading_engine
+from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
 from engine.domain.trace import trace_id
 from engine.ports.webhooks import redeliver_failed
@@ -28,7 +28,7 @@ from engine.responses.webhooks import WebhooksResponse
 )
 @options.output
 @options.manifest
-def webhooks(redeliver: str | None, output: str, manifest: Path) -> None:
+def webhooks(redeliver: str | None, output: str, manifest: ProductChoice) -> None:
     """
     List failed webhook deliveries and their errors.
 
@@ -40,8 +40,8 @@ def webhooks(redeliver: str | None, output: str, manifest: Path) -> None:
     deliver(output, ask, partial(_failure, trace))
 
 
-def _webhooks(redeliver: str | None, trace: str, manifest: Path) -> Answer:
-    with through_server(trace) as server:
+def _webhooks(redeliver: str | None, trace: str, manifest: ProductChoice) -> Answer:
+    with through_server(trace, manifest) as server:
         if server:
             return server.webhooks(redeliver)
     with open_reading_engine(manifest, WEBHOOKS) as engine:

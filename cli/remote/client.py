@@ -31,10 +31,10 @@ Json = Any
 
 class Api:
     """
-    A client for one server, with one token and one trace ID.
+    A client for one server, or one `product` of it if it is not empty.
 
-    Never follows redirects, so the token goes to no other host. Retries requests that are safe to
-    repeat a few times when no response arrives.
+    It has one token and one trace ID. Never follows redirects, so the token goes to no other host.
+    Retries requests that are safe to repeat a few times when no response arrives.
     """
 
     def __init__(
@@ -42,10 +42,12 @@ class Api:
         address: httpx.URL,
         token: str | None,
         trace_id: str,
+        product: str | None = None,
         pause: Callable[[float], None] = time.sleep,
         whole_seconds: float = _WHOLE_SECONDS,
     ) -> None:
         self.place = str(address).rstrip("/")
+        self.product = product
         self._pause = pause
         self._whole_seconds = whole_seconds
         self._ticket: dict[str, str] = {}
@@ -56,10 +58,15 @@ class Api:
             "traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01",
         }
         self._client = open_client(
-            base_url=f"{self.place}/api/v1/",
+            base_url=f"{self.place}/api/v1/{_path_of(product)}",
             headers=headers,
             timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
         )
+
+    def choose(self, product: str) -> None:
+        """Send the next requests to `product`."""
+        self.product = product
+        self._client.base_url = f"{self.place}/api/v1/{_path_of(product)}"
 
     def close(self) -> None:
         self._client.close()
@@ -178,3 +185,8 @@ class Api:
         what = str(error) or type(error).__name__
         after = "it may have been done: floe platform changes shows it" if maybe else "try again"
         return ServerUnavailableError(f"{self.place} does not answer ({what}): {after}")
+
+
+def _path_of(product: str | None) -> str:
+    """The part of the path that names a product, if one was named."""
+    return "" if not product else f"products/{quote(product, safe='', errors='replace')}/"

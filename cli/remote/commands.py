@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -16,12 +17,15 @@ from cli.remote.client import Api
 from cli.remote.errors import absent, known
 from cli.remote.follow_change import Following, output_of
 from cli.remote.pagination import records
-from cli.remote.responses import StrangeAnswerError, read
-from cli.render import audit, freeze, keys, promotion, rollback, signature, sync, webhooks
+from cli.remote.responses import StrangeAnswerError, is_judged, lists_registries, names_change, read
+from cli.render import audit, freeze, keys, promotion, rollback, signature, sync, waivers, webhooks
 from cli.render import change as changes
-from cli.render.status import render_status, with_history
+from cli.render.status import render_products, render_status, with_history
+from engine.config.products import product_name
+from engine.config.yaml_loader import read_document
 from engine.domain.audit import Anchor
 from engine.domain.change import ChangeState
+from engine.domain.errors import ConfigError, UsageError
 from engine.domain.gate import GateKind
 from engine.domain.overrides import Overrides
 from engine.domain.text import reason_text
@@ -30,12 +34,14 @@ from engine.responses.change import ChangeResponse
 from engine.responses.common import Response
 from engine.responses.freeze import FREEZE_RESPONSES, FreezeInput, FreezeResponse
 from engine.responses.keys import RotationsResponse
+from engine.responses.product import ProductResponse
 from engine.responses.promotion import PromotionInput, PromotionResponse
 from engine.responses.record import RecordResponse
 from engine.responses.rollback import RollbackInput, RollbackResponse
 from engine.responses.signature import SignatureResponse
-from engine.responses.status import EnvironmentResponse
+from engine.responses.status import EnvironmentResponse, EnvironmentWindows
 from engine.responses.sync import SyncResponse
+from engine.responses.waivers import WaiveInput, WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
 
 Json = Any
@@ -43,14 +49,46 @@ _LARGEST_PAGE = 500
 
 
 @contextmanager
-def asking(address: str, token: str, trace_id: str) -> Iterator["Commands"]:
-    """Open the commands of the server at `address`, authenticated with `token`."""
+def asking(address: str, token: str, trace_id: str, product: str | None) -> Iterator["Commands"]:
+    """Open the commands of the server at `address` for `product`, authenticated with `token`."""
     place, shown = address_of(address), token_of(token)
-    with closing(Api(place, shown, trace_id)) as api:
+    with closing(Api(place, shown, trace_id, product)) as api, _refusing_strange_answers(api):
+        if product is None and (found := _product_here()) in _products(api, found):
+            api.choose(found)
         try:
             yield Commands(api, trace_id)
-        except (StrangeAnswerError, ValidationError) as error:
-            raise api.strange(str(error).partition("\n")[0]) from error
+        except UsageError as error:
+            names = _products(api, "") if api.product is None else ()
+            if len(names) < 2:
+                raise
+            raise UsageError(
+                f"{api.place} has {len(names)} products: name one with --product "
+                f"({', '.join(names)})"
+            ) from error
+
+
+@contextmanager
+def _refusing_strange_answers(api: Api) -> Iterator[None]:
+    try:
+        yield
+    except (StrangeAnswerError, ValidationError) as error:
+        raise api.strange(str(error).partition("\n")[0]) from error
+
+
+def _product_here() -> str | None:
+    """The product of the manifest in the working directory, which may be another file's."""
+    try:
+        return product_name(read_document(Path("manifest.yaml")))
+    except ConfigError:
+        return None
+
+
+def _products(api: Api, wanted: str | None) -> tuple[str, ...]:
+    """The names of the server's products, if one is wanted; none with a single manifest."""
+    if wanted is None:
+        return ()
+    rows = read(tuple[ProductResponse, ...], api.get("products"))
+    return tuple(row.product for row in rows if row.product)
 
 
 @dataclass(frozen=True)
@@ -66,39 +104,49 @@ class Commands:
             "from": typed.source,
             "to": typed.target,
             **_overrides(typed.overrides),
+            **({"at": typed.at} if typed.at is not None else {}),
         }
         if typed.dry_run:
             dry = body | {"dry_run": True, "run_gates": run_gates}
-            document = self.api.order("promotions", dry, answers=_judged, long=run_gates)
+            document = self.api.order("promotions", dry, answers=is_judged, long=run_gates)
             return promotion.render_dry_run(read(PromotionResponse, document))
         change = self._submitted("promotions", body, wait_seconds)
         typed = PromotionInput(change.version, change.source, change.target, False, typed.trace_id)
         return changes.render_promotion(typed, change)
 
     def roll_back(self, typed: RollbackInput, wait_seconds: int) -> Answer:
-        body = {
-            "version": typed.version,
-            "environment": typed.environment,
-            "reason": typed.reason,
-        }
+        body = typed.body | _incident(typed.incident)
         if typed.dry_run:
-            document = self.api.order("rollbacks", body | {"dry_run": True}, answers=_judged)
+            document = self.api.order("rollbacks", body | {"dry_run": True}, answers=is_judged)
             return rollback.render_dry_run(read(RollbackResponse, document))
         change = self._submitted("rollbacks", body, wait_seconds)
         reason = change.reason or typed.reason
         typed = RollbackInput(change.version, change.target, reason, False, typed.trace_id)
         return changes.render_rollback(typed, change)
 
+    def waive(self, typed: WaiveInput, wait_seconds: int) -> Answer:
+        return changes.render_waived(self._submitted("waivers", asdict(typed), wait_seconds))
+
+    def waivers(self, environment: str | None, *, openvex: bool) -> Answer:
+        document = self.api.get("waivers", {"environment": environment})
+        return waivers.render(read(WaiversResponse, document), openvex=openvex)
+
     def freeze(self, typed: FreezeInput, duration: str | None) -> Answer:
         restoring = typed.verb == "restore" and not typed.reason
         body: dict[str, Json] = {} if restoring else {"reason": typed.reason}
         body |= {"for": duration} if duration is not None else {}
         body |= {"sequence": typed.sequence} if typed.sequence is not None else {}
+        if typed.verb == "unwaive":
+            body |= {"vulnerability": typed.vulnerability, "package": typed.package}
+        if typed.verb == "review":
+            body |= {"record": typed.record, "accepted": typed.accepted}
+        body |= {"version": typed.version} if typed.version is not None else {}
         return freeze.render(typed.verb, self._frozen(typed, body), verified=True)
 
     def _frozen(self, typed: FreezeInput, body: Mapping[str, Json]) -> FreezeResponse:
         path = f"environments/{_part(typed.environment)}/{typed.verb}"
-        document = self.api.order(path, body, answers=_judged)
+        path = "reviews" if typed.verb == "review" else path
+        document = self.api.order(path, body, answers=is_judged)
         return read(FREEZE_RESPONSES[typed.verb], document)
 
     def rotate(self, typed: FreezeInput, environments: Sequence[str]) -> Answer:
@@ -128,6 +176,11 @@ class Commands:
             document = self.api.post(f"changes/{_part(change_id)}/cancel", _why(reason))
         return changes.render_cancelled(read(ChangeResponse, document))
 
+    def reschedule(self, change_id: str, at: str) -> Answer:
+        with absent(change_id):
+            document = self.api.post(f"changes/{_part(change_id)}/reschedule", {"at": at})
+        return changes.render_approved(read(ChangeResponse, document))
+
     def changes(self, everything: bool, limit: int) -> Answer:
         found: list[ChangeResponse] = []
         while len(found) < limit:
@@ -149,21 +202,31 @@ class Commands:
         return changes.render_output(change_id, gate, output_of(self.api, change_id, gate))
 
     def status(self, environment: str | None, history: int | None) -> Answer:
-        rows = read(tuple[EnvironmentResponse, ...], self.api.get("status"))
-        if environment is not None:
-            known([row.environment for row in rows], environment)
-        shown = [row for row in rows if environment in (None, row.environment)]
+        shown = self._rows(environment)
         if history is not None:
             read_history = partial(self._history, history)
             shown = [with_history(row, partial(read_history, row.environment)) for row in shown]
         return render_status(shown)
+
+    def windows(self, environment: str | None) -> list[EnvironmentWindows]:
+        rows = self._rows(environment)
+        return [EnvironmentWindows(environment=r.environment, windows=r.windows) for r in rows]
+
+    def _rows(self, environment: str | None) -> list[EnvironmentResponse]:
+        rows = read(tuple[EnvironmentResponse, ...], self.api.get("status"))
+        if environment is not None:
+            known([row.environment for row in rows], environment)
+        return [row for row in rows if environment in (None, row.environment)]
+
+    def products(self) -> Answer:
+        return render_products(read(tuple[ProductResponse, ...], self.api.get("products")))
 
     def _history(self, limit: int, environment: str) -> tuple[RecordResponse, ...]:
         return tuple(records(self.api, {"environment": environment}, limit))
 
     def sync(self, environment: str | None) -> Answer:
         body = {"environment": environment} if environment is not None else {}
-        document = self.api.order("sync", body, answers=_repaired, long=True)
+        document = self.api.order("sync", body, answers=lists_registries, long=True)
         return sync.render(read(SyncResponse, document))
 
     def webhooks(self, redeliver: str | None) -> Answer:
@@ -203,7 +266,7 @@ class Commands:
         return audit.render_history(list(found), limit, self.trace_id)
 
     def _submitted(self, path: str, body: Mapping[str, Json], wait_seconds: int) -> ChangeResponse:
-        document = self.api.order(path, body, answers=_taken_up)
+        document = self.api.order(path, body, answers=names_change)
         change_id = read(_Submitted, document).change_id
         change = Following(self.api, change_id, TerminalProgress()).settled(wait_seconds)
         if change.state is ChangeState.FAILED and not change.findings and change.error:
@@ -220,23 +283,12 @@ class _Submitted(Response):
 
 def _overrides(overrides: Overrides) -> dict[str, Json]:
     """Return the overrides that are set; the server rejects a reason without any."""
-    fields = asdict(overrides)
+    fields = asdict(overrides) | _incident(overrides.incident)
     return {name: value for name, value in fields.items() if value}
 
 
-def _judged(document: Json) -> bool:
-    """Return whether a refusal has findings, which makes it an answer."""
-    return isinstance(document, dict) and bool(document.get("findings"))
-
-
-def _repaired(document: Json) -> bool:
-    """Return whether a failure lists the result of each secondary."""
-    return isinstance(document, dict) and bool(document.get("registries"))
-
-
-def _taken_up(document: Json) -> bool:
-    """Return whether the document names a change to follow."""
-    return isinstance(document, dict) and bool(document.get("change_id"))
+def _incident(incident: str) -> dict[str, Json]:
+    return {"break_glass": True, "incident": incident} if incident else {}
 
 
 def _part(text: str) -> str:

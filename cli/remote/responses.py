@@ -28,3 +28,18 @@ def read(kind: type[Value], document: Json) -> Value:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or kind.__name__
         raise StrangeAnswerError(f"{place}: {first['msg'].lower()}") from error
+
+
+def is_judged(document: Any) -> bool:
+    """Return whether a refusal has findings, which makes it an answer."""
+    return isinstance(document, dict) and bool(document.get("findings"))
+
+
+def lists_registries(document: Any) -> bool:
+    """Return whether a failure lists the result of each secondary."""
+    return isinstance(document, dict) and bool(document.get("registries"))
+
+
+def names_change(document: Any) -> bool:
+    """Return whether the document names a change to follow."""
+    return isinstance(document, dict) and bool(document.get("change_id"))

@@ -9,8 +9,10 @@ from cli.output import Answer
 from cli.render.common import trace_line
 from cli.render.table import show, when
 from cli.stdio import unwritten
-from engine.domain.record import AcknowledgeRecord, AnyRecord, RefusalRecord, RotateRecord
+from engine.domain.record import AnyRecord, PromotionRecord, RefusalRecord
+from engine.domain.release_records import ReviewRecord
 from engine.domain.text import printable
+from engine.domain.upkeep_records import AcknowledgeRecord, RotateRecord
 from engine.responses.audit import AuditResponse, EnvironmentAuditResponse
 from engine.responses.checkpoints import CheckpointsResponse, ExportResponse
 from engine.responses.record import HistoryResponse, RecordResponse
@@ -108,4 +110,9 @@ def _why(record: AnyRecord) -> str:
         added = [f"trusts {key.key_id[:19]}" for key in record.added]
         retired = [f"retires {key.key_id[:19]}" for key in record.retired]
         return f"{', '.join(added + retired)}{': ' if record.reason else ''}{record.reason}"
-    return "" if record.kind == "promotion" else record.reason
+    if isinstance(record, ReviewRecord):
+        return f"{record.incident} {'accepted' if record.accepted else 'objected'}: {record.reason}"
+    if isinstance(record, PromotionRecord):
+        glass = record.break_glass
+        return f"break-glass for {glass.incident}: {glass.reason}" if glass else ""
+    return record.reason

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from cli.output import Answer
 from cli.render import promotion
 from cli.render.common import exit_code, gates_lines, record_lines, registry_lines, trace_line
-from cli.render.impact import impact_lines
+from cli.render.impact import changes_lines, impact_lines
 from cli.render.table import show, when
 from engine.domain.change import ChangeState
 from engine.domain.errors import UsageError
@@ -82,14 +82,16 @@ def render_changes(changes: Sequence[ChangeResponse]) -> Answer:
 
 
 def _submitted(change: ChangeResponse, response: "PromotionResponse | RollbackResponse") -> Answer:
-    refused = change.state is not ChangeState.AWAITING_APPROVAL and change.error is not None
+    waits = change.state in (ChangeState.AWAITING_APPROVAL, ChangeState.SCHEDULED)
+    refused = not waits and change.error is not None
     code, warnings = exit_code(change.error), change.warnings
     return Answer(response, _lines(change), code, failed=refused, warnings=warnings)
 
 
 def _ended_unasked(change: ChangeResponse) -> bool:
     """Whether it ended without a request for approval."""
-    return not change.required or change.state in _JUDGED
+    unasked = not change.required and change.state is not ChangeState.SCHEDULED
+    return unasked or change.state in _JUDGED
 
 
 def _lines(change: ChangeResponse) -> list[str]:
@@ -101,27 +103,31 @@ def _change_lines(change: ChangeResponse) -> list[str]:
     step = _step(change)
     match change.state:
         case ChangeState.PROMOTED:
-            done = "Rolled back" if change.action == "rollback" else "Promoted"
-            approved = ", ".join(printable(given.operator) for given in change.approvals)
+            approved = ", ".join(printable(given.by) for given in change.approvals)
             return [
-                f"{done} {step}",
-                f"  Latest tag updated: latest-{change.target}",
-                *gates_lines(change.gate_results),
+                *_done_lines(change, step),
+                *(gates_lines(change.gate_results) if change.waiver is None else ()),
+                *changes_lines(change.delta, "  "),
                 *([f"  Approved by: {approved}"] if approved else []),
                 *registry_lines(change.registry_sync),
                 *record_lines(change.record_id, change.anchor),
             ]
         case ChangeState.AWAITING_APPROVAL:
-            groups = f" from {', '.join(change.groups)}" if change.groups else ""
+            listed = change.groups if not change.rules else None
+            groups = f" from {', '.join(listed)}" if listed else ""
             return [
                 f"Waiting for approval: {step}",
                 f"  Change: {change.change_id}",
-                *gates_lines(change.gate_results),
+                *_about(change),
                 f"  Approvals: {len(change.approvals)} of {change.required}{groups}",
+                *_rule_lines(change),
                 f"  Expires: {when(change.expires_at)}",
                 *(impact_lines(change.impact) if change.impact else ()),
+                *changes_lines(change.delta),
                 f"  Another person can run: floe platform approve {change.change_id}",
             ]
+        case ChangeState.SCHEDULED:
+            return _scheduled_lines(change, step)
         case ChangeState.CHECKING | ChangeState.EXECUTING:
             return [f"Under way: {step}", f"  Change: {change.change_id} ({change.state})"]
         case _:
@@ -129,7 +135,48 @@ def _change_lines(change: ChangeResponse) -> list[str]:
             return [f"Not done: {step}", f"  {printable(why)}", f"  Change: {change.change_id}"]
 
 
+def _scheduled_lines(change: ChangeResponse, step: str) -> list[str]:
+    given = [printable(each.by) for each in change.approvals]
+    return [
+        f"Scheduled for {when(change.scheduled_at)}: {step}",
+        f"  Change: {change.change_id}",
+        *([f"  Approved by: {', '.join(given)}"] if given else []),
+        f"  To stop it: floe platform cancel {change.change_id}",
+    ]
+
+
+def _rule_lines(change: ChangeResponse) -> list[str]:
+    """How each rule is filled, or who can fill it."""
+    lines = [
+        f"    open: {printable(rule.described)}"
+        if rule.missing
+        else f"    {printable(rule.name)}: {printable(', '.join(rule.filled_by))}"
+        for rule in change.rules
+    ]
+    if change.escalates_at:
+        groups = " or ".join(change.escalates_to)
+        lines.append(f"    from {when(change.escalates_at)} on also: {printable(groups)}")
+    return lines
+
+
+def _done_lines(change: ChangeResponse, step: str) -> list[str]:
+    if change.waiver is not None:
+        unchanged = [f"Unchanged: {step} is waived already"]
+        return unchanged if change.unchanged else [f"Waived {step}", *_about(change)]
+    done = "Rolled back" if change.action == "rollback" else "Promoted"
+    return [f"{done} {step}", f"  Latest tag updated: latest-{change.target}"]
+
+
+def _about(change: ChangeResponse) -> list[str]:
+    """The results of gates, or the reason of a waiver."""
+    if change.waiver is None:
+        return gates_lines(change.gate_results)
+    return [f"  Reason: {printable(change.reason or '')}"]
+
+
 def _step(change: ChangeResponse) -> str:
+    if change.waiver is not None:
+        return printable(f"{change.waiver.shown} in {change.target}")
     if change.action == "rollback":
         return f"{change.target} to {change.version}"
     return f"{change.version} from {change.source} to {change.target}"
@@ -145,3 +192,10 @@ def _row(change: ChangeResponse) -> tuple[str, ...]:
         when(change.created_at),
         when(change.expires_at),
     )
+
+
+def render_waived(change: ChangeResponse) -> Answer:
+    """The answer of `waive`."""
+    refused = change.state is not ChangeState.AWAITING_APPROVAL and change.error is not None
+    code, warnings = exit_code(change.error), change.warnings
+    return Answer(change, _lines(change), code, failed=refused, warnings=warnings)

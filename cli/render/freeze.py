@@ -1,16 +1,21 @@
-"""Render the answers to a lock, an unlock, a restore, an acknowledgement and a rotation."""
+"""Render the answers of commands that write a record at once."""
 
 from cli.output import Answer
 from cli.render.common import operator_line, record_lines, refused_lines, trace_line
 from cli.render.table import when
 from engine.domain.result import Ending
 from engine.domain.text import printable
+from engine.domain.waiver import waiver_key
 from engine.responses.freeze import (
     AcknowledgeResponse,
     FreezeResponse,
     LockResponse,
+    ReleaseResponse,
     RestoreResponse,
+    ReviewResponse,
     RotateResponse,
+    UnlockResponse,
+    UnwaiveResponse,
 )
 
 NOT_DONE = {
@@ -19,6 +24,9 @@ NOT_DONE = {
     "restore": "Not restored",
     "acknowledge": "Not acknowledged",
     "rotate": "Keys not rotated",
+    "release": "Not released",
+    "unwaive": "Waiver not ended",
+    "review": "Not reviewed",
 }
 
 
@@ -33,12 +41,22 @@ def render(verb: str, response: FreezeResponse, *, verified: bool) -> Answer:
 
 
 def _done(response: FreezeResponse, *, verified: bool) -> list[str]:
+    if isinstance(response, ReleaseResponse):
+        return _released(response, verified=verified)
+    if isinstance(response, LockResponse | UnlockResponse):
+        return _locked(response, verified=verified)
     if isinstance(response, RestoreResponse):
         return _restored(response, verified=verified)
     if isinstance(response, AcknowledgeResponse):
         return _acknowledged(response, verified=verified)
     if isinstance(response, RotateResponse):
         return _rotated(response, verified=verified)
+    if isinstance(response, UnwaiveResponse):
+        return _unwaived(response, verified=verified)
+    return _reviewed(response, verified=verified)
+
+
+def _locked(response: LockResponse | UnlockResponse, *, verified: bool) -> list[str]:
     if isinstance(response, LockResponse):
         verb, record = "lock", response.lock_id
         until = when(response.expires_at) if response.expires_at else "it is unlocked"
@@ -55,6 +73,16 @@ def _done(response: FreezeResponse, *, verified: bool) -> list[str]:
         *about,
         operator_line(response.operator, verified=verified),
         *record_lines(record, response.anchor),
+    ]
+
+
+def _reviewed(response: ReviewResponse, *, verified: bool) -> list[str]:
+    verdict = "accepted" if response.accepted else "objected to"
+    return [
+        f"Reviewed: the break-glass for {printable(response.incident or '')} is {verdict}",
+        f"  Reason: {printable(response.reason)}",
+        operator_line(response.operator, verified=verified),
+        *record_lines(response.review_id, response.anchor),
     ]
 
 
@@ -86,6 +114,18 @@ def _acknowledged(response: AcknowledgeResponse, *, verified: bool) -> list[str]
     ]
 
 
+def _released(response: ReleaseResponse, *, verified: bool) -> list[str]:
+    version, place = printable(response.version), response.environment
+    if response.release_id is None:
+        return [f"Unchanged: {version} is not quarantined in {place}"]
+    return [
+        f"Released: {version} may be promoted to {place} again",
+        f"  Reason: {printable(response.reason)}",
+        operator_line(response.operator, verified=verified),
+        *record_lines(response.release_id, response.anchor),
+    ]
+
+
 def _rotated(response: RotateResponse, *, verified: bool) -> list[str]:
     if response.rotate_id is None:
         return [f"Unchanged: the keys of {response.environment} were rotated before"]
@@ -96,4 +136,17 @@ def _rotated(response: RotateResponse, *, verified: bool) -> list[str]:
         *([f"  Reason: {printable(response.reason)}"] if response.reason else []),
         operator_line(response.operator, verified=verified),
         *record_lines(response.rotate_id, response.anchor),
+    ]
+
+
+def _unwaived(response: UnwaiveResponse, *, verified: bool) -> list[str]:
+    subject = waiver_key(response.vulnerability, response.package)
+    if response.unwaive_id is None:
+        return [f"Unchanged: {printable(subject)} is not waived in {response.environment}"]
+    return [
+        f"Ended: the waiver of {printable(subject)} in {response.environment}",
+        f"  Waived by: {printable(response.waived_by or '')}",
+        f"  Reason: {printable(response.reason)}",
+        operator_line(response.operator, verified=verified),
+        *record_lines(response.unwaive_id, response.anchor),
     ]

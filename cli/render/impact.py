@@ -1,9 +1,10 @@
-"""Render an impact analysis."""
+"""Render an impact analysis, and the differences from the running version."""
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from engine.domain.impact.analysis import ImpactAnalysis
+from engine.domain.impact.delta import Delta, describe
 from engine.domain.text import printable
 
 
@@ -20,6 +21,15 @@ def impact_lines(impact: ImpactAnalysis | None) -> Iterator[str]:
     yield from _listed("affected", impact.affected_products)
     yield from _listed("unknown", impact.not_compared)
     yield from _listed("advice", impact.recommendations)
+
+
+def changes_lines(changes: Delta | None, indent: str = "") -> Iterator[str]:
+    """The differences from the running version; nothing without any."""
+    if changes is not None:
+        yield f"{indent}Changes from {printable(changes.running.version)}:"
+        yield from (f"{indent}  {printable(line)}" for line in describe(changes))
+        if changes.compare_url:
+            yield f"{indent}  commits: {changes.compare_url}"
 
 
 def _listed(word: str, texts: Iterable[str]) -> Iterator[str]:

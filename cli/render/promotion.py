@@ -16,7 +16,7 @@ from cli.render.common import (
     tags_lines,
     trace_line,
 )
-from cli.render.impact import impact_lines
+from cli.render.impact import changes_lines, impact_lines
 from engine.domain.gate import GateStatus
 from engine.domain.result import Ending
 from engine.domain.text import printable
@@ -43,6 +43,7 @@ def render_dry_run(response: PromotionResponse) -> Answer:
         *findings_lines(response.findings),
         *tags_lines(response),
         *(impact_lines(response.impact_analysis) if response.impact_analysis else ()),
+        *changes_lines(response.delta),
         *approvals_lines(response),
         *blocked_lines(response.findings),
         *(() if response.error else ("Promotion would succeed",)),
@@ -60,6 +61,7 @@ def _done(response: PromotionResponse, *, verified: bool) -> list[str]:
         f"  Latest tag updated: latest-{response.target_environment}",
         f"  Digest: {response.artifact_digest}",
         *gates_lines(response.gate_results),
+        *changes_lines(response.delta, "  "),
         signature_line(response.signature),
         operator_line(response.operator, verified=verified),
         *registry_lines(response.registry_sync),

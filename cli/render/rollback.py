@@ -14,7 +14,7 @@ from cli.render.common import (
     tags_lines,
     trace_line,
 )
-from cli.render.impact import impact_lines
+from cli.render.impact import changes_lines, impact_lines
 from engine.domain.result import Ending
 from engine.domain.text import printable
 from engine.responses.rollback import RollbackResponse
@@ -37,6 +37,7 @@ def render_dry_run(response: RollbackResponse) -> Answer:
         *findings_lines(response.findings),
         *tags_lines(response),
         *impact_lines(response.impact_analysis),
+        *changes_lines(response.delta),
         *approvals_lines(response),
         *blocked_lines(response.findings),
         *(() if response.error else (_conclusion(response),)),
@@ -55,6 +56,7 @@ def _done(response: RollbackResponse, *, verified: bool) -> list[str]:
         f"  Digest: {response.artifact_digest}",
         f"  Before: {printable(response.previous_version or 'nothing')}",
         f"  Reason: {printable(response.reason)}",
+        *changes_lines(response.delta, "  "),
         signature_line(response.signature),
         operator_line(response.operator, verified=verified),
         *registry_lines(response.registry_sync),

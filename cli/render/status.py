@@ -6,13 +6,16 @@ from pydantic import ValidationError
 
 from cli.output import Answer
 from cli.render.table import show, when
+from engine.domain.break_glass import OpenReview
 from engine.domain.errors import PromotionError, RegistryError
+from engine.domain.product import UNNAMED, with_product
 from engine.domain.record import AnyRecord
-from engine.domain.state import LockState
+from engine.domain.state import LockState, list_quarantines
 from engine.domain.status import Alignment
 from engine.domain.text import printable
 from engine.responses.change import ChangeResponse
 from engine.responses.common import ErrorInfo
+from engine.responses.product import ProductResponse
 from engine.responses.record import RecordResponse
 from engine.responses.status import EnvironmentHistoryResponse, EnvironmentResponse, LastStatus
 
@@ -41,6 +44,30 @@ def render_status(rows: Sequence[EnvironmentResponse]) -> Answer:
         newest = sorted(found, key=lambda each: each.record.at, reverse=True)
         lines += ["", *history_table(newest)]
     return Answer(list(rows), lines, code, warnings=_intrusions(rows))
+
+
+def render_products(products: Sequence[ProductResponse]) -> Answer:
+    """Fails when no environment of any product can be read."""
+    rows = [row for each in products for row in each.environments]
+    errors = [each.error for each in products if each.error] + [r.error for r in rows if r.error]
+    code = errors[0].exit_code if errors and all(row.error for row in rows) else 0
+    table = [line for each in products for line in _product_rows(each)]
+    warnings = [
+        with_product(each, product.product or UNNAMED)
+        for product in products
+        for each in _intrusions(product.environments)
+    ]
+    heads = ("PRODUCT", "ENVIRONMENT", "VERSION", "DIGEST", "BY", "SINCE", "NOTES")
+    return Answer(list(products), show("Status", heads, table), code, warnings=tuple(warnings))
+
+
+def _product_rows(product: ProductResponse) -> list[tuple[str, ...]]:
+    name = product.product or ""
+    if product.error is not None:
+        note = printable(f"{product.state}: {product.error.message}").partition("\n")[0]
+        return [(name, "-", "?", "-", "-", "-", with_product(note, name))]
+    rows = map(_status_row, product.environments)
+    return [(name, *(with_product(cell, name) for cell in row)) for row in rows]
 
 
 def _intrusions(rows: Sequence[EnvironmentResponse]) -> tuple[str, ...]:
@@ -74,8 +101,12 @@ def _status_row(row: EnvironmentResponse) -> tuple[str, ...]:
     by, since = (None, None) if row.drifted else (row.operator, row.since)
     behind = [f"{each.registry}: {each.error}" for each in row.registry_sync if each.error]
     notes = [
+        f"after {row.after}" if row.after else "",
         _alignment(row),
         _locked(row.lock),
+        printable(row.window.note) if row.window else "",
+        *map(printable, list_quarantines(row.quarantined)),
+        *map(_review, row.reviews),
         *map(_in_flight, row.pending or ()),
         *map(printable, behind),
     ]
@@ -112,10 +143,18 @@ def _version_shown(row: EnvironmentResponse) -> str:
 
 
 def _in_flight(change: ChangeResponse) -> str:
-    verb = "rolling back to" if change.action == "rollback" else "promoting"
+    verbs = {"rollback": "rolling back to", "waive": "waiving"}
+    verb = verbs.get(change.action, "promoting")
     given = f", {change.required - change.missing_approvals} of {change.required} approvals"
     state = change.state.replace("_", " ") + (given if change.required else "")
     return printable(f"{verb} {change.version}: {state} ({change.change_id})")
+
+
+def _review(review: OpenReview) -> str:
+    return printable(
+        f"break-glass for {review.incident} by {review.operator} needs a review until "
+        f"{when(review.due)}: {review.command}"
+    )
 
 
 def _locked(lock: LockState | None) -> str:

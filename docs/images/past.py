@@ -7,10 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from engine.api import Engine
 from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
 from engine.domain.change import Change
 from engine.domain.parsing import parse_promotion_request
+from engine.domain.product import UNNAMED
+from engine.platform import Platform, Products
 from engine.ports import NO_PROGRESS
 from tests.builders import Artifact, image
 from tests.manifests import manifest
@@ -54,15 +57,23 @@ def platform_with_a_past(folder: Path) -> Iterator[tuple[Stage, Change]]:
     config, clock = load_config(folder / "manifest.yaml", {}), Clock()
     with (
         open_engine(config, served=True) as opened,
-        open_platform(config, replace(opened, clock=clock)) as platform,
-        open_web(platform, config) as app,
+        open_platform(config, _engine_at(clock, opened)) as platform,
+        open_web(_alone(platform), config) as app,
         app.test_client() as client,
     ):
         stage = Stage(folder, platform, app, client)
         change = _week(stage, clock)
-        app.extensions["floe"].records.refresh()
-        app.extensions["floe"].board.expire()
+        stage.site.records.refresh()
+        stage.site.board.expire()
         yield stage, change
+
+
+def _engine_at(clock: Clock, engine: Engine) -> Engine:
+    return replace(engine, runner=replace(engine.runner, clock=clock))
+
+
+def _alone(platform: Platform) -> Products:
+    return Products({UNNAMED: platform}, platform.store, platform.worker, several=False)
 
 
 def _week(stage: Stage, clock: Clock) -> Change:

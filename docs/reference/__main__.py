@@ -5,13 +5,14 @@ from pathlib import Path
 
 from docs.reference.api import api_page
 from docs.reference.cli import cli_page
-from docs.reference.manifest import manifest_page
+from docs.reference.manifest import manifest_page, server_page
 from docs.reference.outputs import outputs_page, outputs_schema
 from docs.reference.rooms import page_with_picture
 
 FOLDER = Path(__file__).parent
 PAGES = {
     "manifest.md": manifest_page,
+    "server.md": server_page,
     "cli.md": cli_page,
     "outputs.md": outputs_page,
     "api.md": api_page,

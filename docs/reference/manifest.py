@@ -1,10 +1,11 @@
 """Generates the reference of manifest.yaml from its models: `python -m docs.reference`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any
 
 from engine.config.models import config_schema
+from engine.config.server_models import product_schema, server_schema
 
 Schema = dict[str, Any]
 _HEAD = """# manifest.yaml
@@ -28,6 +29,32 @@ def manifest_page() -> str:
     assert not missing, f"no path leads to {missing}"
     sections = [_section(f"`{path}`", definitions[n], definitions) for n, path in paths.items()]
     return "\n".join([_HEAD, _section("The file", schema, {}), *sections])
+
+
+_SERVER_HEAD = """# Server files and product files
+
+<!-- Written by `make reference` from the models that read the files. -->
+
+This page lists the keys of a server file (`kind: Server`) and of the product files that it lists. [Many products](../products.md) shows how to
+write them. Sections that are not here have the keys of [manifest.yaml](manifest.md). `floe schema server` and `floe schema product` print the
+same content as JSON Schemas.
+"""
+
+
+def server_page() -> str:
+    known = config_schema()["$defs"].keys()
+    server = _file_sections("The server file", server_schema(), known)
+    product = _file_sections("A product file", product_schema(), known)
+    return "\n".join([_SERVER_HEAD, *server, *product])
+
+
+def _file_sections(title: str, schema: Schema, known: Set[str]) -> Iterator[str]:
+    """Yield the tables of a file, without sections that have the keys of manifest.yaml."""
+    definitions: dict[str, Schema] = schema.pop("$defs")
+    yield _section(title, schema, {})
+    for name, path in _paths(schema, definitions, "", set()):
+        if name not in known:
+            yield _section(f"{title}: `{path}`", definitions[name], definitions)
 
 
 def _paths(at: Schema, definitions: Schema, path: str, seen: set[str]) -> Iterator[tuple[str, str]]:
@@ -80,7 +107,7 @@ def _section(title: str, section: Schema, definitions: Schema) -> str:
 
 def _properties(section: Schema) -> dict[str, Schema]:
     found: dict[str, Schema] = section.get("properties", {})
-    return found
+    return {key: value for key, value in found.items() if value}
 
 
 def _default(value: Schema) -> str:

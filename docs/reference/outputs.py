@@ -1,5 +1,7 @@
 """The JSON schema of every command, and the page that documents them."""
 
+import json
+import re
 from functools import reduce
 from operator import or_
 from typing import Any, get_args, get_origin
@@ -9,28 +11,47 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from cli.output import InterruptedRunError
 from cli.remote.errors import ServerUnavailableError
-from engine.domain import errors
+from engine.domain import errors, release_errors
 from engine.domain.errors import PromotionError, RegistryError, UnavailableError
 from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse, GateOutputResponse
 from engine.responses.common import ErrorResponse, FailureResponse
-from engine.responses.freeze import LockResponse, RestoreResponse, UnlockResponse
+from engine.responses.freeze import (
+    LockResponse,
+    ReleaseResponse,
+    RestoreResponse,
+    UnlockResponse,
+    UnwaiveResponse,
+)
 from engine.responses.keys import KeyResponse, RotationsResponse
+from engine.responses.manifest import (
+    ManifestCheckResponse,
+    ManifestDiffResponse,
+    ManifestShowResponse,
+)
 from engine.responses.policy import PolicyResponse
+from engine.responses.product import ProductResponse
 from engine.responses.promotion import PromotionResponse
 from engine.responses.record import HistoryResponse
+from engine.responses.reload import ReloadResponse
 from engine.responses.repair import RepairResponse
+from engine.responses.retention import RetentionResponse
 from engine.responses.rollback import RollbackResponse
 from engine.responses.signature import PullResponse, SignatureResponse
 from engine.responses.state import RebuildResponse, StateResponse
 from engine.responses.statements import StatementsResponse
-from engine.responses.status import EnvironmentHistoryResponse, EnvironmentResponse
+from engine.responses.status import (
+    EnvironmentHistoryResponse,
+    EnvironmentResponse,
+    EnvironmentWindows,
+)
 from engine.responses.sync import SyncResponse
+from engine.responses.waivers import WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
 from web.authentication import UnauthenticatedError
 from web.concurrency_limit import BusyError
 from web.csrf import ForgedRequestError
-from web.pages import NoSuchPageError
+from web.site import BrokenProductError, NoSuchPageError
 
 Schema = dict[str, Any]
 _BASES = (RegistryError, UnavailableError)
@@ -40,6 +61,7 @@ _OF_INTERFACES = (
     UnauthenticatedError,
     ForgedRequestError,
     NoSuchPageError,
+    BrokenProductError,
     BusyError,
 )
 
@@ -69,15 +91,23 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     "platform lock": (LockResponse,),
     "platform unlock": (UnlockResponse,),
     "platform restore": (RestoreResponse,),
+    "platform waive": (ChangeResponse, FailureResponse),
+    "platform unwaive": (UnwaiveResponse,),
+    "platform release": (ReleaseResponse,),
+    "platform retention": (RetentionResponse,),
+    "platform waivers": (WaiversResponse,),
     "platform changes": (list[ChangeResponse], FailureResponse),
     "platform changes show": (ChangeResponse, GateOutputResponse, FailureResponse),
     "platform approve": (ChangeResponse, FailureResponse),
     "platform reject": (ChangeResponse, FailureResponse),
     "platform cancel": (ChangeResponse, FailureResponse),
+    "platform reschedule": (ChangeResponse, FailureResponse),
     "platform status": (
         list[EnvironmentHistoryResponse | EnvironmentResponse],
         ErrorResponse,
     ),
+    "platform status --all": (list[ProductResponse], ErrorResponse),
+    "platform windows": (list[EnvironmentWindows], ErrorResponse),
     "platform attest": (StatementsResponse,),
     "platform sync": (SyncResponse,),
     "platform webhooks": (WebhooksResponse,),
@@ -87,11 +117,15 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     "platform audit history": (HistoryResponse,),
     "artifact verify": (SignatureResponse, ErrorResponse),
     "artifact pull": (PullResponse, ErrorResponse),
+    "manifest check": (ManifestCheckResponse,),
+    "manifest diff": (ManifestDiffResponse,),
+    "manifest show": (ManifestShowResponse,),
     "keys generate": (KeyResponse, ErrorResponse),
     "keys show": (KeyResponse, ErrorResponse),
     "keys rotate": (RotationsResponse,),
     "state migrate": (StateResponse, ErrorResponse),
     "state rebuild": (RebuildResponse, ErrorResponse),
+    "POST /-/reload": (ReloadResponse, FailureResponse),
 }
 
 
@@ -109,11 +143,28 @@ def outputs_schema() -> Schema:
         schema_generator=_WithoutTitles,
     )
     commands = {name: by_name[name, "serialization"] for name in kinds}
+    # Pydantic may add models that no answer has, if they are built for the first time here.
+    used = _used(commands, definitions["$defs"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "JSON of floe's commands",
-        "$defs": definitions["$defs"] | commands,
+        "$defs": {name: each for name, each in definitions["$defs"].items() if name in used}
+        | commands,
     }
+
+
+def _used(schema: Any, definitions: Schema) -> set[str]:
+    """Find the definitions to which `schema` refers, also through others."""
+    waiting, found = _references(schema), set[str]()
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting |= _references(definitions[name]) - found
+    return found
+
+
+def _references(schema: Any) -> set[str]:
+    return set(re.findall(r'"#/\$defs/([^"]+)"', json.dumps(schema)))
 
 
 def outputs_page() -> str:
@@ -121,11 +172,12 @@ def outputs_page() -> str:
     nested = {name for name, schema in definitions.items() if "properties" in schema}
     parts = [_HEAD.format(types="\n".join(map(_error_row, _errors())))]
     for command, answers in _ANSWERS.items():
-        parts.append(f"## floe {command}\n\n{' or '.join(map(_answer, answers))}.\n")
-        for model, *variants in map(_models, answers):
+        title = command if command.startswith("POST") else f"floe {command}"
+        parts.append(f"## {title}\n\n{' or '.join(map(_answer, answers))}.\n")
+        for model, *_ in map(_models, answers):
             if model in nested:
                 parts.append(_section(model, definitions))
-            nested -= {model, *variants}
+            nested.discard(model)
     parts.append("## Values inside the answers\n")
     parts += [_section(name, definitions) for name in sorted(nested)]
     return "\n".join(parts)
@@ -145,7 +197,8 @@ def _models(kind: Any) -> list[str]:
 
 def _errors() -> list[type[PromotionError]]:
     """The error classes that are raised, by exit code, then those of the interfaces."""
-    known = [each for each in vars(errors).values() if isinstance(each, type)]
+    named = {**vars(errors), **vars(release_errors)}
+    known = [each for each in named.values() if isinstance(each, type)]
     raised = [each for each in known if issubclass(each, PromotionError) and each not in _BASES]
     return [*sorted(raised, key=lambda each: each.exit_code), *_OF_INTERFACES]
 

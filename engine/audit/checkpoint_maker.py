@@ -1,14 +1,12 @@
 """Signs the ledgers in the background of a server."""
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.audit.checkpoints import SignedCheckpoint
 from engine.domain.errors import PromotionError
 from engine.ports import LedgerReader
-from engine.runtime.background import keep_running
 
 _log = logging.getLogger(__name__)
 
@@ -28,30 +26,15 @@ class CheckpointMaker:
     idle_seconds: float = 10
     retry_seconds: float = 60
     _done: dict[str, int] = field(default_factory=dict)
-    _stopping: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
 
     def make_new(self) -> bool:
         """Sign all new entries once; return whether everything is signed and cosigned."""
         # A list, not a generator: every environment is signed.
         return all([self._make(name) for name in self.environments])
 
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="floe-checkpoints", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._thread:
-            self._thread.join(30)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            with keep_running(
-                "checkpoints are incomplete", self._stopping.wait, self.retry_seconds
-            ):
-                complete = self.make_new()
-                self._stopping.wait(self.idle_seconds if complete else self.retry_seconds)
+    def run(self) -> float:
+        """Sign all new entries once; return the seconds until the next time."""
+        return self.idle_seconds if self.make_new() else self.retry_seconds
 
     def _make(self, name: str) -> bool:
         try:

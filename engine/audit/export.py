@@ -1,19 +1,22 @@
 """Exports a ledger as a static log: tiles, entries, records, checkpoint and keys."""
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
 from engine.audit.checkpoints import Checkpoints, leaves_of
 from engine.audit.policies import Policies
 from engine.domain.artifact import Digest
-from engine.domain.errors import UnconfiguredError
+from engine.domain.errors import RegistryAnswerError, RegistryRefusalError, UnconfiguredError
 from engine.domain.ledger import LedgerEntry
+from engine.domain.scan import MAX_DOCUMENT_BYTES, findings_of
 from engine.domain.tlog.checkpoint import Checkpoint
 from engine.domain.tlog.merkle import leaf_hash
 from engine.domain.tlog.note import NoteKey, SignedNote
 from engine.domain.tlog.tiles import bundle_paths, hash_tiles, pack_entries
 from engine.ports import Progress, RegistryReader
 
+_log = logging.getLogger(__name__)
 CHECKPOINT_FILE = "checkpoint"
 KEYS_FILE = "keys"
 ENTRY_KEYS_FILE = "entry-keys.pem"
@@ -56,6 +59,8 @@ def export_log(
     for digest in {entry.record.policy_digest for entry in entries}:
         if document := policies.find(digest):
             _write(target / blob_path(digest), document.content)
+    for digest in {found for entry in entries if (found := findings_of(entry.record))}:
+        _write_findings(registry, digest, target)
     for entry in entries:
         progress.step(f"exporting {environment}: entry {entry.sequence} of {checkpoint.size}")
         _write_blobs(registry, entry, target)
@@ -96,6 +101,16 @@ def _write_blobs(registry: RegistryReader, entry: LedgerEntry, target: Path) -> 
         _write(
             target / blob_path(digest), record if same else registry.blob(digest, MAX_BLOB_BYTES)
         )
+
+
+def _write_findings(registry: RegistryReader, digest: str, target: Path) -> None:
+    """Write the findings that a record names; no rule of the audit depends on them."""
+    try:
+        _write(target / blob_path(digest), registry.blob(digest, MAX_DOCUMENT_BYTES))
+    except RegistryRefusalError:
+        raise
+    except RegistryAnswerError as error:
+        _log.warning("the findings %s are not exported: %s", digest, error)
 
 
 def _keys(checkpoints: Checkpoints, environment: str) -> list[NoteKey]:

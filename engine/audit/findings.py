@@ -2,8 +2,8 @@
 
 from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import InspectedEntry, Remark, RemarkKind
-from engine.domain.record import AcknowledgeRecord
 from engine.domain.text import printable
+from engine.domain.upkeep_records import AcknowledgeRecord
 
 _RESTORE = (
     "restore it from a backup of the registry or a copy of the audit backend, and find out who "

@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
+from engine.audit.break_glass_rules import breaks_lock
 from engine.audit.chain_verifier import Place, skips
 from engine.audit.findings import Remarks
 from engine.audit.past_moves import IndexedMoves, PastMoves, ReadMoves
 from engine.audit.record_rules import (
     Violation,
+    count_approvals,
     describe_move,
     judge_record,
+    judge_windows,
     lock_of,
     missing_approvals,
 )
@@ -41,15 +44,17 @@ class Step:
     """
     A move that is judged once the earlier moves are known.
 
-    `source` is the stated source of a promotion, `approvals` the number of them, `overrides` the
-    overridden rules. `ran` is the version and digest before it, `lock` the lock in force. `before`
-    is the entry before it, where earlier entries are not read.
+    `sources` are the stated sources of a promotion, `approvals` the number of those that fill
+    rules, `glass` marks a break-glass, `overrides` are the overridden rules. `ran` is the version
+    and digest before it, `lock` the lock in force. `before` is the entry before it, where earlier
+    entries are not read.
     """
 
     move: Move
     policy: PolicyDocument | None
-    source: str | None
+    sources: tuple[str, ...]
     approvals: int
+    glass: bool
     overrides: tuple[str, ...]
     ran: tuple[str | None, str | None]
     lock: str
@@ -108,7 +113,7 @@ class MeaningVerifier:
             return
         groups: dict[str, list[Step]] = {}
         for step in self._steps:
-            if source := _source(step, self.environment):
+            for source in _sources(step, self.environment):
                 groups.setdefault(source, []).append(step)
         self._try(self.environment, self._judge_histories)
         for name, steps in groups.items():
@@ -133,25 +138,34 @@ class MeaningVerifier:
         past = open_moves(source, len(steps))
         for step in steps:
             if step.policy:
-                found = judge_source(step.move, self.environment, step.policy, step.overrides, past)
+                found = judge_source(
+                    step.move,
+                    source,
+                    self.environment,
+                    step.policy,
+                    step.overrides,
+                    past,
+                    stated=source in step.sources,
+                )
                 self._report(step.move.sequence, found)
 
     def _judge(self, before: LedgerEntry | None, entry: LedgerEntry) -> None:
         record, policy = entry.record, self.find_policy(entry.record.policy_digest)
         self._report(entry.sequence, judge_record(before, entry, policy))
         move, state = Move.of(record, entry.sequence), before.state if before else EMPTY
-        if move is None:
+        if move is None or move.release:
             return
         promoted = record if isinstance(record, PromotionRecord) else None
         self._steps.append(
             Step(
                 move=move,
                 policy=policy,
-                source=promoted.source_environment if promoted else None,
-                approvals=len(getattr(record, "approvals", ())),
+                sources=_stated_sources(promoted),
+                approvals=count_approvals(record, policy),
+                glass=getattr(record, "break_glass", None) is not None,
                 overrides=tuple(each.rule for each in promoted.overrides) if promoted else (),
                 ran=(state.version, state.digest),
-                lock=lock_of(record, state, policy),
+                lock="" if breaks_lock(record, policy) else lock_of(record, state, policy),
                 before=None if self.complete else before,
             )
         )
@@ -182,21 +196,32 @@ class MeaningVerifier:
                 f"{describe_move(move)}, but its policy {step.policy.digest[:19]} has no "
                 f"environment {self.environment}",
             )
-        elif step.policy and step.source != (_source(step, self.environment) or NO_ENVIRONMENT):
+        elif step.policy and not _follows_path(step, step.policy, self.environment):
             yield (
                 RemarkKind.SOURCE,
-                f"{describe_move(move)} from {step.source}, but its policy "
+                f"{describe_move(move)} from {' and '.join(step.sources)}, but its policy "
                 f"{step.policy.digest[:19]} has the path {step.policy.path}",
             )
 
 
-def _source(step: Step, environment: str) -> str | None:
-    """The environment whose ledger allows the promotion; None if a build does."""
+def _sources(step: Step, environment: str) -> tuple[str, ...]:
+    """The environments whose ledgers allow the promotion; none if a build does."""
     policy = step.policy
     if step.move.rollback or policy is None or policy.environment(environment) is None:
-        return None
-    source = policy.path.before(environment)
-    return source.name if source else None
+        return ()
+    return tuple(source.name for source in policy.path.sources(environment))
+
+
+def _stated_sources(record: PromotionRecord | None) -> tuple[str, ...]:
+    return (record.sources or (record.source_environment,)) if record else ()
+
+
+def _follows_path(step: Step, policy: PolicyDocument, environment: str) -> bool:
+    """Whether the record states the sources that its policy has; any of them, if one is enough."""
+    expected = _sources(step, environment) or (NO_ENVIRONMENT,)
+    if policy.path.environment(environment).any_source:
+        return {*step.sources} <= {*expected}
+    return step.sources == expected
 
 
 def _judge_rollback(step: Step, past: PastMoves, environment: str) -> Iterator[Violation]:
@@ -216,7 +241,14 @@ def _judge_rollback(step: Step, past: PastMoves, environment: str) -> Iterator[V
             f"{describe_move(move)}, which was promoted after the running {version}, but "
             f"{environment} was {step.lock}",
         )
+    # A rollback in a closed window about rollbacks is reported with its record.
+    if (
+        forward
+        and not step.glass
+        and not any(judge_windows(move, environment, "rollback", step.policy))
+    ):
+        yield from judge_windows(move, environment, "promote", step.policy)
     rules = step.policy.environment(environment) if step.policy else None
     required = rules.approvals.required if rules and (forward or rules.approvals.rollback) else 0
-    if step.policy and step.approvals < required:
+    if step.policy and step.approvals < required and not step.glass:
         yield missing_approvals(move, step.policy.digest, step.approvals, required)

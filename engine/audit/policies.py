@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from engine.domain.artifact import Tag
+from engine.domain.artifact import Digest, Tag
 from engine.domain.canonical import canonical_json
 from engine.domain.errors import (
     ContentMissingError,
@@ -20,13 +20,11 @@ from engine.domain.errors import (
     TagExistsError,
 )
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
-from engine.domain.policy_document import PolicyDocument, policy_tag
+from engine.domain.policy_document import MAX_POLICY_BYTES, PolicyDocument, policy_tag
 from engine.ports import Registry, RegistryReader
 
 _log = logging.getLogger(__name__)
 ARTIFACT_TYPE = "application/vnd.floe.policy.v1+json"
-# Rules of hundreds of environments and thousands of people have a few hundred KiB.
-MAX_POLICY_BYTES = 16 * 1024 * 1024
 _TAG = re.compile(r"floe-policy\.(?P<hex>[0-9a-f]{64})", re.ASCII)
 
 
@@ -38,16 +36,17 @@ def stored_digests(tags: Iterable[Tag]) -> Iterator[str]:
 
 
 def encode_policy(document: PolicyDocument) -> Manifest:
-    """The artifact of `document`, whose blob is both its config and its layer."""
-    blob = {
-        "mediaType": ARTIFACT_TYPE,
-        "digest": document.digest,
-        "size": len(document.content),
-    }
+    """The artifact of `document`."""
+    return _encode(document.content, ARTIFACT_TYPE)
+
+
+def _encode(content: bytes, kind: str) -> Manifest:
+    """An artifact of type `kind`, whose blob `content` is both its config and its layer."""
+    blob = {"mediaType": kind, "digest": str(Digest.of(content)), "size": len(content)}
     described = {
         "schemaVersion": 2,
         "mediaType": IMAGE_MANIFEST,
-        "artifactType": ARTIFACT_TYPE,
+        "artifactType": kind,
         "config": blob,
         "layers": [blob],
     }
@@ -55,21 +54,27 @@ def encode_policy(document: PolicyDocument) -> Manifest:
 
 
 def store_policy(registry: Registry, document: PolicyDocument) -> None:
+    """Store `document`, as `store_document` does."""
+    store_document(registry, document.content, ARTIFACT_TYPE, policy_tag(document.digest))
+
+
+def store_document(registry: Registry, content: bytes, kind: str, tag: Tag) -> None:
     """
-    Store `document` unless it is there already. RegistryError if it cannot be stored.
+    Store the document `content` under `tag` unless it is there already. RegistryError if it cannot
+    be stored.
 
     A tag that others occupied blocks no change: the document is then stored under its digest only,
-    and the audit reports the tag.
+    and the audit reports the tag of a policy.
     """
-    manifest, tag = encode_policy(document), policy_tag(document.digest)
+    manifest = _encode(content, kind)
     if registry.resolve(tag) == manifest.digest:
         return
-    registry.open_upload().finish(document.content)
+    registry.open_upload().finish(content)
     try:
         registry.put(manifest, tag)
     except TagExistsError as error:
         registry.put(manifest)
-        _log.warning("the policy %s has no tag: %s", document.digest, error)
+        _log.warning("%s has no tag: %s", tag, error)
 
 
 @dataclass

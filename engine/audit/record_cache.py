@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +10,6 @@ from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
 from engine.ports import Clock, LedgerReader
 from engine.ports.record_cache import CachedRange, RecordStore
-from engine.runtime.background import keep_running
 
 _log = logging.getLogger(__name__)
 # A copy that lags by more entries is discarded and read again, newest first.
@@ -22,9 +21,9 @@ class Records:
     """
     The copy of the ledgers of `environments` in `store`.
 
-    `refresh` reads new entries and a step of old ones. Between `start` and `stop` a thread
-    refreshes until the copy is complete, then at intervals. `errors` has the error of the last
-    refresh by environment.
+    `refresh` reads new entries and a step of old ones. A server calls `run` in the background until
+    the copy is complete, then at intervals. `errors` has the error of the last refresh by
+    environment.
     """
 
     environments: Sequence[str]
@@ -36,10 +35,8 @@ class Records:
     step: int = 200
     errors: dict[str, PromotionError] = field(default_factory=dict)
     read_at: datetime | None = None
+    refresh_soon: Callable[[], object] = lambda: None
     _refreshing: threading.Lock = field(default_factory=threading.Lock)
-    _wake: threading.Event = field(default_factory=threading.Event)
-    _stopping: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
 
     def refresh(self) -> bool:
         """
@@ -82,26 +79,12 @@ class Records:
         return {n: c.first - 1 for n, c in covered if n in self.environments and c.first > 1}
 
     def wake(self) -> None:
-        """Make the thread refresh now."""
-        self._wake.set()
+        """Refresh soon, in the background."""
+        self.refresh_soon()
 
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="floe-records", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._wake.set()
-        if self._thread:
-            self._thread.join(30)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            with keep_running("records not read", self._stopping.wait, self.idle_seconds):
-                if not self.refresh() and not self.errors:
-                    continue
-                self._wake.wait(self.idle_seconds)
-                self._wake.clear()
+    def run(self) -> float:
+        """Refresh once; return the seconds until the next time, 0 while the copy is incomplete."""
+        return self.idle_seconds if self.refresh() or self.errors else 0.0
 
     def _follow(self, name: str, covered: CachedRange | None) -> bool:
         head = self.ledger.head(name)

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import combinations
 
+from engine.audit.break_glass_rules import breaks_lock, is_broken, judge_break_glass, judge_review
 from engine.audit.history import MAX_CLOCK_SKEW
+from engine.audit.waiver_rules import judge_waivers
 from engine.domain.artifact import Version
 from engine.domain.audit import RemarkKind
-from engine.domain.environment import Environment
+from engine.domain.environment import Approvals, Environment
 from engine.domain.identity import Directory
 from engine.domain.key_trust import rotation_fault
 from engine.domain.ledger import LedgerEntry
@@ -20,17 +22,20 @@ from engine.domain.names import Names
 from engine.domain.policy_document import PolicyDocument
 from engine.domain.record import (
     AnyRecord,
-    ApprovalRecord,
     LockRecord,
     PromotionRecord,
-    RestoreRecord,
     RollbackRecord,
     UnlockRecord,
 )
+from engine.domain.record_base import ApprovalRecord
+from engine.domain.release_records import WaiveRecord
 from engine.domain.state import EMPTY, EnvironmentState, LockState, lock_in_force
+from engine.domain.upkeep_records import RestoreRecord
+from engine.domain.windows import known_schedule
 
 Violation = tuple[RemarkKind, str]
 MovingRecord = PromotionRecord | RollbackRecord
+ApprovedRecord = MovingRecord | WaiveRecord
 
 
 def judge_record(
@@ -40,13 +45,19 @@ def judge_record(
     record, state = entry.record, before.state if before else EMPTY
     yield from _judge_times(before, record)
     yield from _judge_lock(record, state, policy)
+    if isinstance(record, MovingRecord) and not record.break_glass:
+        operation = "rollback" if isinstance(record, RollbackRecord) else "promote"
+        yield from judge_windows(record, record.ledger, operation, policy)
     yield from _judge_previous(record, state)
     yield from _judge_rotation(entry)
+    yield from judge_review(record, state, policy)
+    yield from judge_waivers(record, state)
     if isinstance(record, MovingRecord):
         yield from _judge_names(record)
+    if isinstance(record, ApprovedRecord):
         yield from _judge_approvals(record, policy)
     if isinstance(record, PromotionRecord):
-        yield from _judge_order(record, state)
+        yield from _judge_overrides(record, state)
 
 
 def lock_of(record: AnyRecord, state: EnvironmentState, policy: PolicyDocument | None) -> str:
@@ -60,8 +71,10 @@ def show_time(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def describe_move(move: Move | MovingRecord) -> str:
-    """`promotes v1.0.0` or `rolls back to v1.0.0`."""
+def describe_move(move: Move | ApprovedRecord) -> str:
+    """`promotes v1.0.0`, `rolls back to v1.0.0` or `waives CVE-2026-1 until 2026-12-24`."""
+    if isinstance(move, WaiveRecord):
+        return f"waives {move.terms.shown}"
     rollback = isinstance(move, RollbackRecord) or (isinstance(move, Move) and move.rollback)
     return f"{'rolls back to' if rollback else 'promotes'} {move.version}"
 
@@ -73,7 +86,7 @@ def _judge_times(before: LedgerEntry | None, record: AnyRecord) -> Iterator[Viol
             f"is of {show_time(record.at)}, but entry {before.sequence} before it is of "
             f"{show_time(before.record.at)}",
         )
-    asked = record.requested_at if isinstance(record, MovingRecord) else None
+    asked = record.requested_at if isinstance(record, ApprovedRecord) else None
     if asked is not None and asked > record.at + MAX_CLOCK_SKEW:
         yield (
             RemarkKind.TIME,
@@ -86,7 +99,7 @@ def _judge_lock(
 ) -> Iterator[Violation]:
     """Rollbacks are judged with the history, since a lock stops only some of them."""
     held = lock_of(record, state, policy)
-    if held and isinstance(record, PromotionRecord):
+    if held and isinstance(record, PromotionRecord) and not breaks_lock(record, policy):
         yield RemarkKind.LOCKED, f"promotes {record.version}, but {record.ledger} was {held}"
     if held and isinstance(record, LockRecord):
         yield RemarkKind.LOCKED, f"locks {record.ledger}, which was already {held}"
@@ -95,6 +108,23 @@ def _judge_lock(
         yield (
             RemarkKind.LOCKED,
             f"unlocks {record.ledger}, but its manifest locks it: {fixed.fixed_lock.reason}",
+        )
+
+
+def judge_windows(
+    move: Move | MovingRecord, environment: str, operation: str, policy: PolicyDocument | None
+) -> Iterator[Violation]:
+    """A change while a window about `operation` was closed; policies have no calendar events."""
+    rules = policy.environment(environment) if policy else None
+    schedule = known_schedule(rules.windows, operation) if rules else None
+    # Clocks may differ, and the record is written after the last judgement.
+    moments = (move.at - MAX_CLOCK_SKEW, move.at, move.at + MAX_CLOCK_SKEW)
+    closed = [schedule.closed_by(each) for each in moments] if schedule else [None]
+    if all(closed) and closed[0]:
+        yield (
+            RemarkKind.WINDOW,
+            f"{describe_move(move)} at {show_time(move.at)}, but {environment} was closed: "
+            f"window '{closed[0].name}' of its policy",
         )
 
 
@@ -142,15 +172,20 @@ def _judge_names(record: MovingRecord) -> Iterator[Violation]:
         )
 
 
-def _judge_approvals(record: MovingRecord, policy: PolicyDocument | None) -> Iterator[Violation]:
+def _judge_approvals(record: ApprovedRecord, policy: PolicyDocument | None) -> Iterator[Violation]:
     """The number of approvals of a rollback is judged with the history."""
     rules = policy.environment(record.ledger) if policy else None
     required = rules.approvals.required if rules else 0
-    if isinstance(record, PromotionRecord) and len(record.approvals) < required:
-        yield missing_approvals(record, record.policy_digest, len(record.approvals), required)
+    filling = count_approvals(record, policy)
+    yield from judge_break_glass(record, rules)
+    if filling < required and not isinstance(record, RollbackRecord) and not is_broken(record):
+        yield missing_approvals(record, record.policy_digest, filling, required)
     directory = policy.directory if policy else Directory()
     requester = directory.names_of(record.operator, record.operator_id)
     people = [(each, _names(each, directory)) for each in record.approvals]
+    if rules:
+        for each in record.approvals:
+            yield from _judge_delegate(each, rules.approvals, directory)
     for given, names in people:
         if not names.isdisjoint(requester):
             yield (
@@ -167,8 +202,42 @@ def _judge_approvals(record: MovingRecord, policy: PolicyDocument | None) -> Ite
             )
 
 
+def count_approvals(record: AnyRecord, policy: PolicyDocument | None) -> int:
+    """Count the approvals of `record` that fill the rules of its policy."""
+    given: tuple[ApprovalRecord, ...] = getattr(record, "approvals", ())
+    rules = policy.environment(record.ledger) if policy else None
+    if rules is None or not rules.approvals.rules or not isinstance(record, ApprovedRecord):
+        return len(given)
+    places = rules.approvals.assign(
+        [(each.groups, each.approved_at) for each in given], record.requested_at or record.at
+    )
+    return sum(place is not None for place in places)
+
+
+def _judge_delegate(
+    given: ApprovalRecord, rules: Approvals, directory: Directory
+) -> Iterator[Violation]:
+    """An approval for another person, who delegated it then and is in its groups."""
+    if given.delegated_by is None:
+        return
+    names = directory.names_of(given.delegated_by)
+    delegate = directory.names_of(given.operator, given.operator_id)
+    delegated = any(
+        each.name in names and each.to in delegate and given.approved_at < each.until
+        for each in rules.delegates
+    )
+    strange = [group for group in given.groups if directory.members(group).isdisjoint(names)]
+    if not delegated or strange:
+        yield (
+            RemarkKind.APPROVAL,
+            f"is approved by {given.by}, but its policy "
+            + (f"lists {given.delegated_by} in no group {strange[0]}" if delegated else "")
+            + ("" if delegated else "has no such delegate at that time"),
+        )
+
+
 def missing_approvals(
-    move: Move | MovingRecord, policy_digest: str, given: int, required: int
+    move: Move | ApprovedRecord, policy_digest: str, given: int, required: int
 ) -> Violation:
     approvals = f"{given} approval{'' if given == 1 else 's'}"
     return (
@@ -178,7 +247,7 @@ def missing_approvals(
     )
 
 
-def _judge_approval_time(record: MovingRecord, given: ApprovalRecord) -> Iterator[Violation]:
+def _judge_approval_time(record: ApprovedRecord, given: ApprovalRecord) -> Iterator[Violation]:
     asked, at = record.requested_at, given.approved_at
     if asked is not None and at < asked - MAX_CLOCK_SKEW:
         yield (
@@ -194,13 +263,19 @@ def _judge_approval_time(record: MovingRecord, given: ApprovalRecord) -> Iterato
         )
 
 
-def _judge_order(record: PromotionRecord, state: EnvironmentState) -> Iterator[Violation]:
+def _judge_overrides(record: PromotionRecord, state: EnvironmentState) -> Iterator[Violation]:
+    used = {each.rule for each in record.overrides}
+    held = next((q for q in state.quarantined if q.digest == record.artifact_digest), None)
+    if held and "rolled back" not in used:
+        yield (
+            RemarkKind.OVERRIDE,
+            f"promotes {record.version}, which was quarantined {held}, and has no override",
+        )
     try:
         version = Version(record.version)
     except ValueError:
         return
-    overridden = any(each.rule == "version order" for each in record.overrides)
-    if state.runs_newer_than(version) and not overridden:
+    if state.runs_newer_than(version) and "version order" not in used:
         yield (
             RemarkKind.OVERRIDE,
             f"promotes {version}, which precedes the running {state.version}, and has no override "
@@ -209,7 +284,8 @@ def _judge_order(record: PromotionRecord, state: EnvironmentState) -> Iterator[V
 
 
 def _names(given: ApprovalRecord, directory: Directory) -> Names:
-    return directory.names_of(given.operator, given.operator_id)
+    others = (given.delegated_by,) if given.delegated_by else ()
+    return directory.names_of(given.operator, given.operator_id, *others)
 
 
 def _describe_lock(held: LockState) -> str:

@@ -7,7 +7,7 @@ from engine.domain.audit import InspectedEntry, RemarkKind
 from engine.domain.errors import LedgerUnreadableError, RegistryAnswerError, RegistryRefusalError
 from engine.domain.ledger import LedgerEntry, keys_named_by
 from engine.domain.public_key import PublicKey
-from engine.domain.record import RotateRecord
+from engine.domain.upkeep_records import RotateRecord
 from engine.ports import LedgerReader
 
 

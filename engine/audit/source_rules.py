@@ -12,22 +12,30 @@ from engine.audit.past_moves import PastMoves
 from engine.audit.record_rules import Violation, show_time
 from engine.domain.audit import RemarkKind
 from engine.domain.move import Move
-from engine.domain.path import NO_ENVIRONMENT
 from engine.domain.policy_document import PolicyDocument
 
 
 def judge_source(
-    move: Move, target: str, policy: PolicyDocument, overrides: Sequence[str], past: PastMoves
+    move: Move,
+    source: str,
+    target: str,
+    policy: PolicyDocument,
+    overrides: Sequence[str],
+    past: PastMoves,
+    *,
+    stated: bool,
 ) -> Iterator[Violation]:
-    """Judge the promotion `move` into `target` by the `past` moves of its source."""
-    before = policy.path.before(target)
-    source = before.name if before else NO_ENVIRONMENT
+    """
+    Judge the promotion `move` from `source` into `target` by the `past` moves of the source.
+
+    Where any of several sources is enough, only the ones `stated` in the record had the artifact.
+    """
     last = move.at + MAX_CLOCK_SKEW
     built = source == policy.path.entry.name
     promoted = past.find(
         move.digest, lambda m: m.at <= last and m.promotes(move.digest, move.version)
     )
-    if promoted is None and not built:
+    if promoted is None and not built and stated:
         yield (
             RemarkKind.SOURCE,
             f"promotes {move.version} ({move.digest[:19]}), but no record brought it to {source} "
@@ -35,7 +43,12 @@ def judge_source(
         )
     if "rolled back" not in overrides:
         yield from _judge_withdrawal(move, source, past)
-    if policy.path.environment(target).separation_of_duties:
+    # The version may have come to another source of several before it came to this one.
+    first = move.at - MAX_CLOCK_SKEW
+    judged = stated or past.find(
+        move.digest, lambda m: m.at <= first and m.promotes(move.digest, move.version)
+    )
+    if judged and policy.path.environment(target).separation_of_duties:
         yield from _judge_duties(move, source, policy, past, built=built)
 
 

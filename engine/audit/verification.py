@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from engine.audit.anchors import check_anchors, digest_at, select_anchors
 from engine.audit.backend_verifier import compare, read_copies
+from engine.audit.break_glass_rules import overdue_reviews
 from engine.audit.chain_verifier import Chain, ChainSummary
 from engine.audit.checked_ledger import CheckedLedger, find_complete
 from engine.audit.checkpoint_verifier import CheckpointVerifier
@@ -21,7 +23,7 @@ from engine.audit.snapshot import Snapshot
 from engine.audit.tag_verifier import Tags
 from engine.audit.timestamps import Timestamps
 from engine.domain.artifact import Tag
-from engine.domain.audit import Anchor, AuditReport, KnownHead
+from engine.domain.audit import Anchor, AuditReport, KnownHead, RemarkKind
 from engine.domain.errors import (
     ConfigError,
     LedgerUnreadableError,
@@ -48,6 +50,7 @@ class Verification:
     heads: Heads
     pool: Executor
     policy: PolicyDocument
+    now: datetime
     backend: AuditBackendPlugin | None = None
     anchors: Sequence[Anchor] = ()
     checkpoints: Checkpoints | None = None
@@ -151,6 +154,8 @@ class Verification:
         signatures.note_untrusted(remarks)
         timestamps.note("name the certificates of the authority in ledger.timestamp")
         check_known_head(snapshot, known, summary, self.heads, remarks)
+        for overdue in overdue_reviews(head.state if head else EMPTY, self.now):
+            remarks.problem(RemarkKind.APPROVAL, overdue)
         found = snapshot.head.digest if snapshot.head else None
         return CheckedLedger(name, found, summary, remarks, meaning)
 

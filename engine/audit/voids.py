@@ -8,7 +8,8 @@ from engine.audit.snapshot import Snapshot
 from engine.domain.artifact import Digest
 from engine.domain.audit import InspectedEntry
 from engine.domain.ledger import Links
-from engine.domain.record import AcknowledgeRecord, AnyRecord
+from engine.domain.record import AnyRecord
+from engine.domain.upkeep_records import AcknowledgeRecord
 from engine.ports import LedgerReader
 
 

@@ -16,9 +16,11 @@ from engine.bootstrap.identity import check_registry_user, local_operator
 
 if TYPE_CHECKING:
     from engine.bootstrap.platform import (
+        adopt_state,
         changes_in_flight,
         open_command_platform,
         open_platform,
+        open_products,
         record_refusal,
         store_gate_outputs,
     )
@@ -29,6 +31,7 @@ __all__ = [
     "SECONDARIES",
     "WEBHOOKS",
     "SystemClock",
+    "adopt_state",
     "changes_in_flight",
     "check_registry_user",
     "keeps_changes",
@@ -37,6 +40,7 @@ __all__ = [
     "open_command_platform",
     "open_engine",
     "open_platform",
+    "open_products",
     "open_reading_engine",
     "record_refusal",
     "store_gate_outputs",

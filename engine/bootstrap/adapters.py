@@ -14,7 +14,8 @@ from engine.adapters.registry.remote.auth import sources
 from engine.adapters.registry.remote.auth.credentials import BearerToken, Password
 from engine.adapters.state import FileLeases, MachineLocks, choose_directory
 from engine.bootstrap.clock import clock_of
-from engine.bootstrap.state import changes_database, outbox_tables, shared_tables, wakeups_of
+from engine.bootstrap.shared import Shared
+from engine.bootstrap.state import outbox_tables, shared_tables, wakeups_of
 from engine.config import Config
 from engine.config.connection import Credentials, EmbeddedRegistry, RemoteRegistry
 from engine.config.promotion import DatabaseAudit, OciAudit, PluginAudit, StoreAudit
@@ -30,6 +31,7 @@ from engine.ports import (
     Verifier,
 )
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
+from engine.ports.calendars import NO_CALENDARS, Calendars
 from engine.ports.state import NO_CLAIMS
 from engine.ports.telemetry import NO_TRACER, Metrics, Tracer
 from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
@@ -40,23 +42,20 @@ SECONDARIES = "artifacts.promotion.secondary_registries"
 WEBHOOKS = "artifacts.promotion.webhooks"
 
 
-def registry_of(settings: RemoteRegistry | EmbeddedRegistry, stack: ExitStack) -> Registry:
+def registry_of(settings: RemoteRegistry | EmbeddedRegistry, shared: Shared) -> Registry:
     if isinstance(settings, EmbeddedRegistry):
         return LayoutRegistry(settings.layout)
     # Imported only for a remote registry: the HTTP client is slow to import.
     remote = import_module("engine.adapters.registry.remote.factory")
-    registry = remote.open_registry(
+    registry: Registry = remote.open_registry(
         settings.host,
         settings.repository,
         credentials=_credentials(settings.credentials),
         scheme=settings.scheme,
         timeout_seconds=settings.timeout_seconds,
-        ca_file=settings.ca_file,
-        verify=settings.verify,
+        transport=shared.transport(settings),
     )
-    stack.callback(registry.close)
-    opened: Registry = registry
-    return opened
+    return registry
 
 
 def _credentials(settings: Credentials) -> sources.CredentialSource:
@@ -95,6 +94,7 @@ def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | N
         options=audit.options,
         url=_url(audit),
         path=audit.path if isinstance(audit, DatabaseAudit) else None,
+        product=config.product,
     )
     loading = import_module("engine.adapters.audit.loading")
     backend: AuditBackendPlugin = loading.open_backend(audit.backend, settings)
@@ -118,9 +118,14 @@ def webhook_sender_of(config: Config, metrics: Metrics) -> WebhookSender:
         )
         for hook in config.webhooks
     )
-    outbox = webhooks.SqlOutbox(outbox_tables(config))
+    outbox = webhooks.SqlOutbox(outbox_tables(config), config.product)
     webhook_sender: WebhookSender = webhooks.Webhooks(
-        hooks, outbox, clock_of(config), metrics, wakeups=wakeups_of(config)
+        hooks,
+        outbox,
+        clock_of(config),
+        metrics,
+        wakeups=wakeups_of(config),
+        product=config.product,
     )
     return webhook_sender
 
@@ -159,7 +164,16 @@ def policies_of(config: Config) -> PolicyEnforcer:
     return enforcer
 
 
-def verifier_of(config: Config, stack: ExitStack) -> Verifier:
+def calendars_of(config: Config) -> Calendars:
+    if not any(each.calendar is not None for each in config.path.windows):
+        return NO_CALENDARS
+    # Few installations have calendars, and their parser is slow to import.
+    adapter = import_module("engine.adapters.calendars")
+    calendars: Calendars = adapter.CachedCalendars()
+    return calendars
+
+
+def verifier_of(config: Config, shared: Shared) -> Verifier:
     settings = config.verification
     if settings is None or not (settings.public_keys or settings.trusted_issuers):
         return NoVerifier()
@@ -174,8 +188,7 @@ def verifier_of(config: Config, stack: ExitStack) -> Verifier:
         settings.trusted_root.path if settings.trusted_root else None,
     )
     clock = clock_of(config)
-    store = import_module("engine.adapters.store").SqlStore(changes_database(config), clock)
-    stack.callback(store.close)
+    store = import_module("engine.adapters.store").SqlStore(shared.state, clock)
     cache = import_module("engine.adapters.sigstore.verification_cache")
     remembering: Verifier = cache.CachingVerifier(verifier, store, clock)
     return remembering
@@ -191,7 +204,7 @@ def leases_of(config: Config, wait_seconds: float) -> Leases:
         return local
     leases = import_module("engine.adapters.state.database_leases")
     tables = shared_tables(config, "leases", leases.MIGRATIONS)
-    shared: Leases = leases.DatabaseLeases(tables, local, wait_seconds)
+    shared: Leases = leases.DatabaseLeases(tables, local, wait_seconds, product=config.product)
     return shared
 
 
@@ -211,10 +224,13 @@ def claims_of(config: Config) -> EntryClaims:
 
 
 def _local_leases(config: Config, wait_seconds: float) -> FileLeases:
-    if isinstance(config.registry, EmbeddedRegistry):
-        return FileLeases(config.registry.layout / ".floe" / "leases", wait_seconds, shared=True)
-    machine = MachineLocks(choose_directory(os.environ), config.registry.canonical)
-    return FileLeases(config.state_dir / "leases", wait_seconds, machine=machine)
+    registry, product = config.registry, config.product
+    if isinstance(registry, EmbeddedRegistry):
+        directory = registry.layout / ".floe" / "leases"
+        return FileLeases(directory, wait_seconds, shared=True, product=product)
+    machine = MachineLocks(choose_directory(os.environ), registry.canonical)
+    directory = config.state_dir / "leases"
+    return FileLeases(directory, wait_seconds, machine=machine, product=product)
 
 
 def _plain(text: str | SecretStr) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from engine.bootstrap.state import WAIT_SECONDS, server_of
-from engine.config import Config
+from engine.config import ServerConfig
 from engine.domain.errors import StoreUnavailableError
 from engine.ports import Clock
 
@@ -69,7 +69,7 @@ class DatabaseClock:
         self._next = after + _SYNC_SECONDS
 
 
-def clock_of(config: Config) -> Clock:
+def clock_of(config: ServerConfig) -> Clock:
     if config.state_url is None:
         return SystemClock()
     return _clock_at(config.state_url.get_secret_value())

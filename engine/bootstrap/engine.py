@@ -3,9 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.adapters.ledger.ledger import RegistryLedger
@@ -14,6 +12,7 @@ from engine.adapters.store import SqlHeads
 from engine.api import Engine
 from engine.bootstrap.adapters import (
     audit_backend_of,
+    calendars_of,
     claims_of,
     flush,
     gates_of,
@@ -29,8 +28,8 @@ from engine.bootstrap.clock import clock_of
 from engine.bootstrap.identity import directory_of, local_operator, rights_of
 from engine.bootstrap.keys import LazyAttestations, sealing_of
 from engine.bootstrap.secondaries import secondaries_of
-from engine.bootstrap.state import changes_database
-from engine.config import Config, load_config
+from engine.bootstrap.shared import Shared, open_shared
+from engine.config import Config, ProductChoice
 from engine.config.connection import EmbeddedRegistry
 from engine.domain.operator import Operator
 from engine.execution.runner import Runner
@@ -38,14 +37,11 @@ from engine.ports import Leases, LedgerReader, Registry
 from engine.ports.statements import NO_STATEMENTS, Statements
 from engine.ports.telemetry import NO_METRICS, Metrics, Tracer
 from engine.ports.webhooks import WebhookSender
-from engine.runtime.database import Database
 
 if TYPE_CHECKING:
     from engine.audit.checkpoints import CheckpointSource
 
 _log = logging.getLogger(__name__)
-# Parallel reads; status sends two requests for every environment.
-_THREADS = 16
 # The sections of manifest.yaml that a command needs when it may write records.
 ACTING = ("artifacts", "ledger.signing")
 
@@ -58,39 +54,59 @@ def open_engine(
     metrics: Metrics = NO_METRICS,
     served: bool = False,
     needs: Sequence[str] = ACTING,
+    shared: Shared | None = None,
 ) -> Iterator[Engine]:
-    """Open the engine of `config`; ConfigError if a section in `needs` lacks its secrets."""
+    """
+    Open the engine of `config`; ConfigError if a section in `needs` lacks its secrets.
+
+    The engines of a server have parts of `shared` in common.
+    """
     _check(config, needs)
     with ExitStack() as stack:
-        registry, sealing = registry_of(config.registry, stack), sealing_of(config)
-        heads = SqlHeads(state := _state(config, stack), registry.reference)
-        ledger, leases = RegistryLedger(registry, heads, sealing), leases_of(config, lease_seconds)
-        pool, (tracer, webhook_sender) = _pool(stack), _receivers(config, metrics, stack)
-        runner = Runner(
-            path=config.path,
-            registry=registry,
-            ledger=ledger,
-            gate_runner=gates_of(config),
-            leases=leases,
-            clock=clock_of(config),
-            pool=pool,
-            policy=config.policy,
-            directory=directory_of(config),
-            rights=rights_of(config, served=served),
-            verifier=verifier_of(config, stack),
-            enforcer=policies_of(config),
-            audit_backend=audit_backend_of(config, stack),
-            webhook_sender=webhook_sender,
-            tracer=tracer,
-            metrics=metrics,
-            heads=heads,
-            claims=claims_of(config),
-            secondaries=secondaries_of(config, registry, ledger, leases, state, stack),
-            checkpoints=_checkpoints_of(config, registry, ledger),
-            attestations=LazyAttestations(registry, sealing.trusted),
-            statements=_statements_of(config, registry, ledger, leases, sealing),
-        )
-        yield Engine(runner)
+        if shared is None:
+            shared = stack.enter_context(open_shared(config))
+        yield _engine(config, lease_seconds, metrics, served, shared, stack)
+
+
+def _engine(
+    config: Config,
+    lease_seconds: float,
+    metrics: Metrics,
+    served: bool,
+    shared: Shared,
+    stack: ExitStack,
+) -> Engine:
+    threads = shared.threads(config.registry)
+    registry, sealing = registry_of(config.registry, shared), sealing_of(config)
+    heads = SqlHeads(shared.state, registry.reference)
+    ledger, leases = RegistryLedger(registry, heads, sealing), leases_of(config, lease_seconds)
+    tracer, webhook_sender = _receivers(config, metrics, shared, stack)
+    runner = Runner(
+        path=config.path,
+        registry=registry,
+        ledger=ledger,
+        gate_runner=gates_of(config),
+        leases=leases,
+        clock=clock_of(config),
+        pool=threads.reads,
+        policy=config.policy,
+        directory=directory_of(config),
+        rights=rights_of(config, served=served),
+        verifier=verifier_of(config, shared),
+        enforcer=policies_of(config),
+        audit_backend=audit_backend_of(config, stack),
+        webhook_sender=webhook_sender,
+        tracer=tracer,
+        metrics=metrics,
+        heads=heads,
+        claims=claims_of(config),
+        secondaries=secondaries_of(config, registry, ledger, leases, shared),
+        checkpoints=_checkpoints_of(config, registry, ledger),
+        attestations=LazyAttestations(registry, sealing.trusted),
+        statements=_statements_of(config, registry, ledger, leases, sealing),
+        calendars=calendars_of(config),
+    )
+    return Engine(runner, threads.work)
 
 
 def _checkpoints_of(
@@ -116,24 +132,23 @@ def _statements_of(
     return statements_of(signing, registry, ledger, leases, sealing)
 
 
-def _state(config: Config, stack: ExitStack) -> Database:
-    state = changes_database(config)
-    stack.callback(state.close)
-    return state
-
-
-def _receivers(config: Config, metrics: Metrics, stack: ExitStack) -> tuple[Tracer, WebhookSender]:
+def _receivers(
+    config: Config, metrics: Metrics, shared: Shared, stack: ExitStack
+) -> tuple[Tracer, WebhookSender]:
     """The parts that report requests to others, until the engine closes."""
-    tracer, webhook_sender = tracer_of(), webhook_sender_of(config, metrics)
+    webhook_sender = webhook_sender_of(config, metrics)
+    if shared.several:
+        # The server delivers the webhooks of all products until its end.
+        return shared.once("tracer", lambda: _tracer(shared.stack)), webhook_sender
+    tracer = tracer_of()
     stack.callback(flush, webhook_sender, tracer)
     return tracer, webhook_sender
 
 
-def _pool(stack: ExitStack) -> ThreadPoolExecutor:
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="floe")
-    # An answer does not wait for requests that are still running.
-    stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-    return pool
+def _tracer(stack: ExitStack) -> Tracer:
+    tracer = tracer_of()
+    stack.callback(tracer.close)
+    return tracer
 
 
 def _check(config: Config, needs: Sequence[str]) -> None:
@@ -144,17 +159,17 @@ def _check(config: Config, needs: Sequence[str]) -> None:
 
 
 @contextmanager
-def open_command_engine(manifest: Path) -> Iterator[tuple[Engine, Operator]]:
+def open_command_engine(manifest: ProductChoice) -> Iterator[tuple[Engine, Operator]]:
     """Open the engine of a command, and resolve its operator."""
-    config = load_config(manifest, os.environ)
+    config = manifest.load(os.environ)
     with open_engine(config) as engine:
         yield engine, local_operator(config, engine)
 
 
 @contextmanager
-def open_reading_engine(manifest: Path, *needs: str) -> Iterator[Engine]:
+def open_reading_engine(manifest: ProductChoice, *needs: str) -> Iterator[Engine]:
     """Open the engine of a read-only command; `needs` are the other sections that it uses."""
-    with open_engine(load_config(manifest, os.environ), needs=needs) as engine:
+    with open_engine(manifest.load(os.environ), needs=needs) as engine:
         yield engine
 
 

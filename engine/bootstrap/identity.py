@@ -1,18 +1,22 @@
 """Builds identities: the local operator, token verifiers, groups and rights."""
 
 import os
+from collections.abc import Iterable
 from contextlib import closing
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from engine.api import Engine
-from engine.config import Config
+from engine.config import Config, ServerConfig
 from engine.config.connection import EmbeddedRegistry, RemoteRegistry
 from engine.config.issuers import IssuerRules, OidcIssuer, OidcSignIn
+from engine.config.roles import roles_of
+from engine.domain.environment import Environment
 from engine.domain.errors import ConfigError
 from engine.domain.identity import Claims, Directory, UserCheck, os_claims, registry_claims
 from engine.domain.operator import Operator
 from engine.domain.rights import Rights
+from engine.domain.roles import RoleKind
 from engine.ports import (
     AuthenticatingRegistry,
 )
@@ -74,7 +78,7 @@ def _token_claims(config: Config, token: str) -> Claims | None:
         return verifier.claims(token)
 
 
-def token_verifier(config: Config) -> "OidcVerifier":
+def token_verifier(config: ServerConfig) -> "OidcVerifier":
     """The verifier for tokens of `identity.oidc`."""
     return _verifier(*((o, o.audience, "identity.oidc") for o in config.identity.oidc))
 
@@ -113,20 +117,35 @@ def _os_user() -> str:
 
 def rights_of(config: Config, *, served: bool) -> Rights:
     """The rights in the manifest; `served` if requests come through a server."""
+    return _rights(config, config.product, config.path.environments, served=served)
+
+
+def server_rights(config: ServerConfig, product: str) -> Rights:
+    """The rights in `product` by the server file alone, also where its own file is wrong."""
+    return _rights(config, product, (), served=True)
+
+
+def _rights(
+    config: ServerConfig, product: str, environments: Iterable[Environment], *, served: bool
+) -> Rights:
     identity = config.identity
     members = {name for listed in identity.groups.values() for name in listed}
     aliases = {name for person, others in identity.aliases.items() for name in (person, *others)}
+    roles = roles_of(identity.roles)
     return Rights.of(
-        config.path.environments,
+        environments,
         people=members | aliases,
         lockers=identity.lockers,
         operators=identity.operators,
+        admins=roles.members(product, RoleKind.ADMIN),
+        viewers=roles.members(product, *RoleKind),
+        members_only=config.web.visibility == "members",
         issuers=_restricted_issuers(config),
         served=served,
     )
 
 
-def _restricted_issuers(config: Config) -> frozenset[str]:
+def _restricted_issuers(config: ServerConfig) -> frozenset[str]:
     """The issuers whose entries all restrict the admitted subjects."""
     auth = config.web.auth
     entries: list[IssuerRules] = [*config.identity.oidc]
@@ -135,5 +154,5 @@ def _restricted_issuers(config: Config) -> frozenset[str]:
     return frozenset(entry.issuer for entry in entries) - open_to_all
 
 
-def directory_of(config: Config) -> Directory:
+def directory_of(config: ServerConfig) -> Directory:
     return Directory.of(config.identity.aliases, config.identity.groups)

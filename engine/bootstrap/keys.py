@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from engine.adapters.ledger.sealing import Sealing
 from engine.bootstrap.timestamps import LazyTimestamps
-from engine.config import Config, load_config
+from engine.config import Config, ProductChoice
 from engine.config.signing_keys import SigningKey
 from engine.domain.artifact import Digest
 from engine.domain.errors import ConfigError, UnconfiguredError, UsageError
@@ -80,15 +80,15 @@ def parse_public_key(pem: bytes, name: str) -> PublicKey:
         raise UsageError(str(error)) from error
 
 
-def show_configured_key(manifest: Path) -> "VerificationKey":
+def show_configured_key(manifest: ProductChoice) -> "VerificationKey":
     """Read the public key of `ledger.signing.key`."""
-    config = load_config(manifest, os.environ)
+    config = manifest.load(os.environ)
     config.require("ledger.signing")
     signer = signer_of(config)
     if signer is None:
         raise UnconfiguredError(
-            f"{manifest} has no ledger.signing.key. Make a key: floe keys generate --out floe.key, "
-            "and write: ledger: {signing: {key: file:floe.key}}"
+            f"{config.file} has no ledger.signing.key. Make a key: floe keys generate --out "
+            "floe.key, and write: ledger: {signing: {key: file:floe.key}}"
         )
     return _public_key(signer)
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from engine.bootstrap.state import shared_tables, wakeups_of
-from engine.config import Config
+from engine.config import ServerConfig
 from engine.runtime.background import keep_running
 from engine.runtime.wakeups import NO_WAKEUPS, Topic, Wakeups
 
@@ -14,6 +14,8 @@ _LASTING_SECONDS = 10.0
 _RENEW_SECONDS = 3.0
 # The clocks here and in the database may run at different speeds.
 _MARGIN_SECONDS = 1.0
+# Longer than the others need to take over.
+_ASIDE_SECONDS = 15.0
 
 
 class Leader:
@@ -27,6 +29,7 @@ class Leader:
         self._lease = lease
         self.wakeups = wakeups
         self._until = 0.0
+        self._aside = 0.0
         self._pause = 0.0
         self._stopping = threading.Event()
         self._awake = threading.Event()
@@ -39,7 +42,12 @@ class Leader:
 
     def leads(self) -> bool:
         """Whether this server leads now; one that was suspended for too long does not."""
-        return self._lease is None or time.monotonic() < self._until
+        return self._lease is None or self._aside <= time.monotonic() < self._until
+
+    def step_aside(self) -> None:
+        """Let another server lead for some seconds, because this one cannot do the work."""
+        self._aside = time.monotonic() + _ASIDE_SECONDS
+        self._awake.set()
 
     def start(self) -> None:
         if self._lease is not None:
@@ -53,9 +61,7 @@ class Leader:
         self._awake.set()
         if self._thread.is_alive():
             self._thread.join()
-        if self._lease is not None and self.leads():
-            self._until = 0.0
-            self._lease.release()
+        self._release()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -64,8 +70,16 @@ class Leader:
             if not self._stopping.is_set():
                 self._renew()
 
+    def _release(self) -> None:
+        if self._lease is not None and time.monotonic() < self._until:
+            self._until = 0.0
+            self._lease.release()
+
     def _renew(self) -> None:
         self._pause = _RENEW_SECONDS
+        if time.monotonic() < self._aside:
+            self._release()
+            return
         with keep_running("the Slack lease was not renewed", lambda _: None, 0):
             before = time.monotonic()
             other = self._lease and self._lease.take()
@@ -76,7 +90,7 @@ class Leader:
                 self._pause = min(self.wakeups.pause(_RENEW_SECONDS), other.seconds + 0.1)
 
 
-def leader_of(config: Config, name: str) -> Leader:
+def leader_of(config: ServerConfig, name: str) -> Leader:
     """Return the election of the server that holds the lease `name`."""
     leases = import_module("engine.adapters.state.database_leases")
     tables = shared_tables(config, "leases", leases.MIGRATIONS)

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, TextIO
 
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import PromotionError
-from engine.platform import Platform
+from engine.platform import Products
 from engine.ports.change_store import ChangeStore
 from engine.ports.telemetry import APPROVAL_SECONDS, PROMOTIONS, QUEUE_DEPTH, ROLLBACKS, Metrics
 
@@ -22,19 +23,37 @@ class RenderedMetrics(Metrics, Protocol):
         ...
 
 
-def new_metrics() -> RenderedMetrics:
-    """The metrics of a server, at zero."""
-    metrics: RenderedMetrics = import_module(
-        "engine.adapters.telemetry.metrics"
-    ).PrometheusMetrics()
+@dataclass(frozen=True)
+class ProductMetrics:
+    """Implements `engine.ports.telemetry.Metrics`: adds a label for the product."""
+
+    metrics: Metrics
+    product: str
+
+    def count(self, name: str, amount: int = 1, **labels: str) -> None:
+        self.metrics.count(name, amount, **labels, product=self.product)
+
+    def observe(self, name: str, seconds: float, **labels: str) -> None:
+        self.metrics.observe(name, seconds, **labels, product=self.product)
+
+    def level(self, name: str, value: float, **labels: str) -> None:
+        self.metrics.level(name, value, **labels, product=self.product)
+
+
+def new_metrics(*, several: bool = False) -> RenderedMetrics:
+    """The metrics of a server, at zero; with a label for the product where there are several."""
+    metrics: RenderedMetrics = import_module("engine.adapters.telemetry.metrics").PrometheusMetrics(
+        several=several
+    )
     return metrics
 
 
-def render_metrics(metrics: RenderedMetrics, platform: Platform) -> str:
+def render_metrics(metrics: RenderedMetrics, products: Products) -> str:
     """Update the lengths of the queues, and render all metrics."""
     try:
-        metrics.level(QUEUE_DEPTH, len(platform.store.open()), queue="changes")
-        metrics.level(QUEUE_DEPTH, platform.engine.webhooks.waiting(), queue="webhooks")
+        metrics.level(QUEUE_DEPTH, len(products.store.open()), queue="changes")
+        waiting = sum(each.engine.webhooks.waiting() for each in products.values())
+        metrics.level(QUEUE_DEPTH, waiting, queue="webhooks")
     except PromotionError as error:
         _log.warning("queue lengths not updated: %s", error)
     return metrics.render()

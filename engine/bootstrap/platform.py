@@ -1,93 +1,257 @@
-"""Opens and closes platforms: an engine with its changes, which most commands do not need."""
+"""Opens and closes platforms: engines with their changes, which most commands do not need."""
 
 import os
-from collections.abc import Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from functools import partial
+from importlib import import_module
+from threading import Thread
 
 from engine.adapters.store import SqlStore, SqlTally
+from engine.adapters.store.adoption import adopt_changes
 from engine.api import Engine
+from engine.bootstrap.adapters import leases_of
 from engine.bootstrap.clock import clock_of
+from engine.bootstrap.deliveries import deliver_webhooks
 from engine.bootstrap.engine import ACTING, keeps_changes, open_engine
 from engine.bootstrap.identity import local_operator
-from engine.bootstrap.observability import count_ended
-from engine.bootstrap.state import changes_database, wakeups_of
+from engine.bootstrap.observability import ProductMetrics, count_ended
+from engine.bootstrap.reload import Reloader, explain_failure
+from engine.bootstrap.shared import Shared, open_shared
+from engine.bootstrap.state import changes_database, outbox_tables, wakeups_of
 from engine.changes.decisions import Changes
 from engine.changes.gate_events import GateOutputRecorder
 from engine.changes.memberships import Memberships
-from engine.changes.worker import Pace, Worker
+from engine.changes.sweeper import Workplace
+from engine.changes.worker import THREADS_OF_PRODUCT, Pace, Worker
 from engine.changes.workflow import Progression
-from engine.config import Config, load_config
+from engine.config import Config, Installation, ProductChoice, ServerConfig
 from engine.config.promotion import OciAudit
 from engine.domain.change import Change
-from engine.domain.errors import ConfigError
+from engine.domain.errors import ConfigError, PromotionError
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
+from engine.domain.product import UNNAMED
 from engine.execution.audit_reports import report_change
 from engine.execution.refusals import Refusals, attempt_of_change, attempt_of_plan
-from engine.platform import Platform
+from engine.platform import Platform, Products
 from engine.ports import Progress
 from engine.ports.change_store import ChangeStore
+from engine.ports.telemetry import Metrics
+from engine.runtime.database import Database
+from engine.runtime.wakeups import Wakeups
 
+_THREADS_OF_SERVER = 64
 # How long to wait for the lease in order to record a refusal.
 _REFUSAL_SECONDS = 1
 
 
 @contextmanager
+def open_products(
+    configs: Mapping[str, Config],
+    metrics: Metrics,
+    *,
+    several: bool,
+    broken: Mapping[str, PromotionError] | None = None,
+    server: ServerConfig | None = None,
+    read: Callable[[], Installation] | None = None,
+) -> Iterator[Products]:
+    """
+    Open all products of a server, which share their state.
+
+    One of `several` that cannot be opened is broken, like those in `broken`, and does not affect
+    the others. Raises ConfigError if the only one cannot be opened, or none of them. `read` reads
+    the files again for a reload, and `server` is the content of the server file now.
+    """
+    unusable, opened = dict(broken or {}), dict[str, _Opened]()
+    if not configs:
+        raise next(iter(unusable.values()), ConfigError("the server file lists no product"))
+    with ExitStack() as stack:
+        first = next(iter(configs.values()))
+        shared = stack.enter_context(open_shared(first, several=several))
+        open_one = partial(_open_product, metrics, shared, stack)
+        for name, config in configs.items():
+            try:
+                opened[name] = open_one(config)
+            except PromotionError as error:
+                if not several:
+                    raise
+                unusable[name] = error
+        if several:
+            _refuse_unnamed(shared.state, first)
+        if not opened:
+            raise next(iter(unusable.values()))
+        products = _products(opened, shared.state, several, unusable)
+        if read is not None:
+            stack.callback(_reloads(products, opened, server or first, read, open_one).stop)
+        opened.clear()  # Nothing keeps a version that a reload replaces.
+        yield products
+
+
+def _open_product(metrics: Metrics, shared: Shared, stack: ExitStack, config: Config) -> "_Opened":
+    """Open a product until nothing uses its engine any more, at the latest until `stack` closes."""
+    if shared.several:
+        metrics = ProductMetrics(metrics, config.product)
+    explained = explain_failure(config.product) if shared.several else nullcontext()
+    with explained, ExitStack() as own:
+        engine = own.enter_context(open_engine(config, metrics=metrics, served=True, shared=shared))
+        opened = _Opened(config, engine, shared.state, own)
+        closes = own.pop_all().close
+    stack.callback(closes)
+    if shared.several:
+        # Every request and every change at work holds the runner.
+        weakref.finalize(engine.runner, _start, closes).atexit = False
+    return opened
+
+
+def _reloads(
+    products: Products,
+    opened: Mapping[str, "_Opened"],
+    server: ServerConfig,
+    read: Callable[[], Installation],
+    open_one: Callable[[Config], "_Opened"],
+) -> Reloader:
+    configs = {name: each.config for name, each in opened.items()}
+    reloader = Reloader(products, configs, server, read, partial(_reopen, open_one, products))
+    products.reload = reloader.reload
+    return reloader
+
+
+def _reopen(
+    open_one: Callable[[Config], "_Opened"], products: Products, config: Config
+) -> tuple[Workplace, Platform]:
+    opened = open_one(config)
+    return opened.workplace, opened.platform(products.worker, products.wakeups)
+
+
+def _start(work: Callable[[], None]) -> None:
+    # Closing may wait, and the last use can end in any thread.
+    Thread(target=work, name="floe-closing", daemon=True).start()
+
+
+@contextmanager
 def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
     """Open the platform: `engine`, and its changes from the state directory."""
-    store: ChangeStore = SqlStore(changes_database(config), engine.runner.clock)
-    members = Memberships(engine.directory)
-    progression = Progression(engine.runner, store, config.environment_digest, members.regroup)
-    refusals = refusals_of(config, engine)
-    # Its own thread, since recording waits for the lease.
-    recorder = ThreadPoolExecutor(1, thread_name_prefix="floe-refusals")
+    with ExitStack() as stack:
+        state = stack.enter_context(closing(changes_database(config)))
+        opened = {config.product: _Opened(config, engine, state, stack)}
+        yield _products(opened, state, False, {})[config.product]
 
-    def record_end(change: Change) -> None:
-        # The refusal is recorded first, even if counting fails.
-        refusals.note(attempt_of_change(change))
-        count_ended(engine.metrics, store, change)
 
-    def record_blocked(change: Change) -> None:
-        # Local commands record refusals after their answer.
-        if engine.rights.served:
-            recorder.submit(record_end, change)
-
-    changes = Changes(engine.runner, store, config.environment_digest, record_blocked)
-    # Without wakeups, servers that share a database poll it less often than a file.
-    pace = Pace(poll=1.0) if config.state_url else Pace()
-    wakeups = wakeups_of(config)
-    worker = Worker(changes, progression, store, pace=pace, settled=record_end, wakeups=wakeups)
-    try:
-        yield Platform(
-            engine,
-            changes,
-            progression,
-            worker,
-            store,
-            members,
-            refused=lambda plan: refusals.note(attempt_of_plan(plan)),
-            wakeups=wakeups,
+def _refuse_unnamed(state: Database, config: Config) -> None:
+    """Refuse to leave changes without a worker: those of the manifest that was here before."""
+    if opened := len(SqlStore(state, clock_of(config), product=UNNAMED).open()):
+        raise ConfigError(
+            f"{opened} open changes belong to no product, because one manifest was served with "
+            "this state: say which product they belong to with floe state adopt PRODUCT"
         )
-    finally:
-        recorder.shutdown(wait=False, cancel_futures=True)
-        store.close()
+
+
+def adopt_state(config: Config) -> int:
+    """Give the changes of the manifest that was served before to the product of `config`."""
+    if (outbox := outbox_tables(config)).exists():
+        import_module("engine.adapters.webhooks").adopt_deliveries(outbox, config.product)
+    with closing(changes_database(config)) as database:
+        return adopt_changes(database, config.product)
+
+
+class _Opened:
+    """The changes of one product in `state`, while `stack` is open."""
+
+    def __init__(self, config: Config, engine: Engine, state: Database, stack: ExitStack) -> None:
+        self.config = config
+        self.engine = engine
+        self.store: ChangeStore = SqlStore(state, engine.runner.clock, product=config.product)
+        self.members = Memberships(engine.directory)
+        self.refusals = refusals_of(config, engine)
+        ends = _Ends(engine, self.store, self.refusals, stack)
+        digest = config.environment_digest
+        progression = Progression(engine.runner, self.store, digest, self.members.regroup)
+        changes = Changes(engine.runner, self.store, digest, ends.record_blocked, config.product)
+        self.workplace = Workplace(changes, progression, ends.record)
+
+    def platform(self, worker: Worker, wakeups: Wakeups) -> Platform:
+        return Platform(
+            self.engine,
+            self.workplace.changes,
+            self.workplace.progression,
+            worker,
+            self.store,
+            self.members,
+            refused=lambda plan: self.refusals.note(attempt_of_plan(plan)),
+            wakeups=wakeups,
+            product=self.config.product,
+            owner=self.config.owner,
+            channel=self.config.slack.channel,
+            channels=self.config.slack.channels,
+            at_once=leases_of(self.config, 0) if self.config.state_url else None,
+        )
+
+
+class _Ends:
+    """Records how the changes of one product end. It refers to no object that refers to it."""
+
+    def __init__(
+        self, engine: Engine, store: ChangeStore, refusals: Refusals, stack: ExitStack
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._refusals = refusals
+        # Its own thread, since recording waits for the lease.
+        self._recorder = ThreadPoolExecutor(1, thread_name_prefix="floe-refusals")
+        stack.callback(self._recorder.shutdown, wait=False, cancel_futures=True)
+
+    def record(self, change: Change) -> None:
+        # The refusal is recorded first, even if counting fails.
+        self._refusals.note(attempt_of_change(change))
+        count_ended(self._engine.metrics, self._store, change)
+
+    def record_blocked(self, change: Change) -> None:
+        # Local commands record refusals after their answer.
+        if self._engine.rights.served:
+            self._recorder.submit(self.record, change)
+
+
+def _products(
+    opened: Mapping[str, _Opened],
+    state: Database,
+    several: bool,
+    broken: Mapping[str, PromotionError],
+) -> Products:
+    """Let one worker work for all the opened products."""
+    first = next(iter(opened.values()))
+    store: ChangeStore = SqlStore(state, first.engine.runner.clock)
+    places = {name: each.workplace for name, each in opened.items()}
+    # Without wakeups, servers that share a database poll it less often than a file.
+    pace = Pace(poll=1.0) if first.config.state_url else Pace()
+    wakeups = wakeups_of(first.config)
+    worker = Worker(
+        places,
+        store,
+        first.engine.runner.clock,
+        # Products may be added while the server runs.
+        threads=_THREADS_OF_SERVER if several else THREADS_OF_PRODUCT,
+        pace=pace,
+        wakeups=wakeups,
+        deliver=partial(deliver_webhooks, places),
+    )
+    platforms = {name: each.platform(worker, wakeups) for name, each in opened.items()}
+    return Products(platforms, store, worker, several=several, wakeups=wakeups, broken=broken)
 
 
 @contextmanager
 def store_gate_outputs(config: Config, run_id: str, progress: Progress) -> Iterator[Progress]:
     """Wrap `progress` to store the gate outputs of a run without a change."""
-    store = SqlStore(changes_database(config), clock_of(config))
-    try:
+    database = changes_database(config)
+    with closing(SqlStore(database, clock_of(config), product=config.product)) as store:
         yield GateOutputRecorder(store, run_id, progress)
-    finally:
-        store.close()
 
 
 @contextmanager
 def open_command_platform(
-    manifest: Path, needs: Sequence[str] = ACTING
+    manifest: ProductChoice, needs: Sequence[str] = ACTING
 ) -> Iterator[tuple[Platform, Operator]]:
     """
     Open the platform of a command about changes, and resolve its operator.
@@ -95,7 +259,7 @@ def open_command_platform(
     `needs` is as for `open_engine`. Raises ConfigError if changes are not stored here, since an
     empty store would look like no changes.
     """
-    config = load_config(manifest, os.environ)
+    config = manifest.load(os.environ)
     if not keeps_changes(config):
         raise ConfigError(
             f"Changes are kept in {config.state_dir}, which does not exist here: run this in the "
@@ -114,7 +278,7 @@ def changes_in_flight(config: Config, engine: Engine) -> tuple[Change, ...]:
         return tuple(change for change in platform.store.open() if not change.overdue(now))
 
 
-def record_refusal(manifest: Path, refused: Plan | Change) -> None:
+def record_refusal(manifest: ProductChoice, refused: Plan | Change) -> None:
     """
     Record the refusals of `refused`, and report its other failures to the audit backend.
 
@@ -122,7 +286,7 @@ def record_refusal(manifest: Path, refused: Plan | Change) -> None:
     the registry does not accept is not recorded.
     """
     attempt = attempt_of_plan(refused) if isinstance(refused, Plan) else attempt_of_change(refused)
-    config = load_config(manifest, os.environ)
+    config = manifest.load(os.environ)
     if not attempt.refusals and isinstance(config.audit, OciAudit):
         return
     with open_engine(config, lease_seconds=_REFUSAL_SECONDS) as engine:

@@ -1,16 +1,15 @@
 """Builds the secondary registries of manifest.yaml, opened on first use."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from importlib import import_module
 from threading import Lock
 
 from engine.bootstrap.adapters import registry_of
+from engine.bootstrap.shared import Shared
 from engine.config import Config
 from engine.config.connection import EmbeddedRegistry, RegistrySettings
 from engine.ports import Leases, LedgerReader, Registry
 from engine.ports.secondary import Mirror
-from engine.runtime.database import Database
 from engine.secondaries import NO_SECONDARIES, MirroredSecondaries, Secondaries
 
 # Loaded by name: with a remote registry comes an HTTP client, and no command needs either that
@@ -23,16 +22,15 @@ def secondaries_of(
     registry: Registry,
     ledger: LedgerReader,
     leases: Leases,
-    state: Database,
-    stack: ExitStack,
+    shared: Shared,
 ) -> Secondaries:
     if not config.secondaries:
         return NO_SECONDARIES
     mirrors = tuple(
-        _mirror(config.registry, registry, settings, place, stack)
+        _mirror(config.registry, registry, settings, place, shared)
         for place, settings in enumerate(config.secondaries)
     )
-    outcomes = import_module("engine.adapters.store").SqlOutcomes(state, registry.reference)
+    outcomes = import_module("engine.adapters.store").SqlOutcomes(shared.state, registry.reference)
     return MirroredSecondaries(mirrors, registry, ledger, leases, outcomes)
 
 
@@ -41,12 +39,12 @@ def _mirror(
     registry: Registry,
     settings: RegistrySettings,
     place: int,
-    stack: ExitStack,
+    shared: Shared,
 ) -> Mirror:
     made: Mirror = import_module(_MIRROR).RegistryMirror(
         settings.reference,
         _source(primary, registry),
-        _target(settings, stack),
+        _target(settings, shared),
         f"artifacts.promotion.secondary_registries[{place}]",
     )
     return made
@@ -58,7 +56,7 @@ def _source(settings: RegistrySettings, registry: Registry) -> object:
     return import_module(f"{_MIRROR}.remote").RemoteSide(registry)
 
 
-def _target(settings: RegistrySettings, stack: ExitStack) -> Callable[[], object]:
+def _target(settings: RegistrySettings, shared: Shared) -> Callable[[], object]:
     if isinstance(settings, EmbeddedRegistry):
         layout = settings.layout
         return lambda: import_module(f"{_MIRROR}.directory").DirectorySide.create(layout)
@@ -67,7 +65,7 @@ def _target(settings: RegistrySettings, stack: ExitStack) -> Callable[[], object
     def open_once() -> object:
         with turn:
             if not opened:
-                opened.append(registry_of(settings, stack))
+                opened.append(registry_of(settings, shared))
         return import_module(f"{_MIRROR}.remote").RemoteSide(opened[0], bounded=True)
 
     return open_once

@@ -8,39 +8,45 @@ from importlib import import_module
 
 from engine.adapters.store import ended_sessions
 from engine.adapters.store.ended_sessions import SqlEndedSessions
-from engine.adapters.store.records import FILE_NAME, SqlRecords
+from engine.adapters.store.favourites import SqlFavourites
+from engine.adapters.store.record_tables import FILE_NAME
+from engine.adapters.store.records import SqlRecords
 from engine.api import Engine
 from engine.audit.checkpoint_maker import CheckpointMaker
 from engine.audit.record_cache import Records
-from engine.bootstrap.adapters import leases_of
-from engine.bootstrap.identity import sign_in_verifier, token_verifier
-from engine.bootstrap.platform import refusals_of
+from engine.bootstrap.clock import clock_of
+from engine.bootstrap.identity import directory_of, server_rights, sign_in_verifier, token_verifier
 from engine.bootstrap.state import open_database, records_copy, shared_secret
 from engine.changes.checkpoint_events import record_checkpoint
-from engine.config import Config
+from engine.config import Config, ServerConfig
 from engine.config.issuers import OidcSignIn
 from engine.domain.errors import AuthorizationError, StoreUnavailableError
 from engine.domain.identity import Claims
 from engine.domain.operator import Operator
-from engine.domain.plan import Plan
 from engine.domain.status import EnvironmentStatus
 from engine.execution.entry_reconciler import EntryReconciler, ImpatientLeases
-from engine.execution.refusals import attempt_of_plan
 from engine.execution.state_rebuild import rebuild_state
 from engine.platform import Platform
 from engine.ports.record_cache import CachedRecord, CachedStatus, Cursor
+from engine.runtime.database import Database
 from engine.runtime.sqlite_file import remove_database
 
 __all__ = [
     "CachedRecord",
     "CachedStatus",
     "Cursor",
+    "Database",
     "Entrance",
     "Records",
     "SqlEndedSessions",
+    "SqlFavourites",
+    "clock_of",
     "entrance",
-    "open_ended_sessions",
+    "open_people",
+    "open_record_tables",
     "open_records",
+    "records_of",
+    "server_rights",
     "shared_secret",
 ]
 
@@ -52,20 +58,19 @@ class Entrance:
 
     `bearer` returns the operator of a token of `identity.oidc`. `signed_in` returns the claims of
     an ID token of the `web.auth` provider, bound to a sign-in by its nonce. `recognized` returns
-    the operator of claims, with current groups. `refused` records why a plan was refused.
+    the operator of claims, with current groups.
     """
 
     bearer: Callable[[str], Operator]
     signed_in: Callable[[str, str], Claims]
     recognized: Callable[[Claims], Operator]
-    refused: Callable[[Plan], None]
 
 
 @contextmanager
-def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
+def entrance(config: ServerConfig) -> Iterator[Entrance]:
     """The sign-in of a server; it caches the keys of issuers while the server runs."""
     auth = config.web.auth
-    refusals = refusals_of(config, engine)
+    directory = directory_of(config)
     parse = import_module("engine.adapters.identity.token").Token.parse
     with ExitStack() as stack:
         tokens = stack.enter_context(closing(token_verifier(config)))
@@ -84,10 +89,9 @@ def entrance(config: Config, engine: Engine) -> Iterator[Entrance]:
             return claims
 
         yield Entrance(
-            bearer=lambda token: engine.directory.operator(tokens.claims(token)),
+            bearer=lambda token: directory.operator(tokens.claims(token)),
             signed_in=signed_in,
-            recognized=engine.directory.operator,
-            refused=lambda plan: refusals.note(attempt_of_plan(plan)),
+            recognized=directory.operator,
         )
 
 
@@ -104,15 +108,15 @@ def checkpoint_maker(platform: Platform) -> CheckpointMaker | None:
     )
 
 
-def open_ended_sessions(config: Config) -> SqlEndedSessions:
-    """The sessions that were ended by signing out."""
+def open_people(config: ServerConfig) -> tuple[SqlEndedSessions, SqlFavourites]:
+    """The sessions that were ended by signing out, and the favourites of people."""
     tables = open_database(
         config,
         "sessions",
         ended_sessions.MIGRATIONS,
         lambda: ended_sessions.sessions_database(config.state_dir),
     )
-    return SqlEndedSessions(tables)
+    return SqlEndedSessions(tables), SqlFavourites(tables)
 
 
 def rebuild_records(config: Config, engine: Engine) -> tuple[tuple[EnvironmentStatus, int], ...]:
@@ -121,25 +125,38 @@ def rebuild_records(config: Config, engine: Engine) -> tuple[tuple[EnvironmentSt
         return rebuild_state(engine.runner, records)
 
 
-def entry_reconciler(config: Config, engine: Engine) -> EntryReconciler | None:
+def entry_reconciler(platform: Platform) -> EntryReconciler | None:
     """The background work that completes claimed entries; None if this server writes alone."""
-    if config.state_url is None:
+    runner = platform.engine.runner
+    if platform.at_once is None:
         return None
-    leases = ImpatientLeases(leases_of(config, 0), engine.runner.leases)
-    return EntryReconciler(replace(engine.runner, leases=leases))
+    return EntryReconciler(replace(runner, leases=ImpatientLeases(platform.at_once, runner.leases)))
+
+
+@contextmanager
+def open_record_tables(config: ServerConfig) -> Iterator[Database]:
+    """The tables for copies of the records; an unusable file of them is created again."""
+    tables = records_copy(config)
+    try:
+        SqlRecords(tables).cached_ranges()
+    except StoreUnavailableError:
+        tables.close()
+        if config.state_url is not None or (config.state_dir / FILE_NAME).is_dir():
+            raise
+        remove_database(config.state_dir / FILE_NAME)
+        tables = records_copy(config)
+    with closing(tables):
+        yield tables
+
+
+def records_of(product: str, engine: Engine, tables: Database) -> Records:
+    """The copy of the records of one product in `tables`, which all products share."""
+    kept = SqlRecords(tables, product)
+    return Records(engine.path.names, engine.runner.ledger, kept, engine.runner.clock)
 
 
 @contextmanager
 def open_records(config: Config, engine: Engine) -> Iterator[Records]:
-    """The copy of the records; an unusable file of it is created again."""
-    kept = SqlRecords(records_copy(config))
-    try:
-        kept.cached_ranges()
-    except StoreUnavailableError:
-        kept.close()
-        if config.state_url is not None or (config.state_dir / FILE_NAME).is_dir():
-            raise
-        remove_database(config.state_dir / FILE_NAME)
-        kept = SqlRecords(records_copy(config))
-    with closing(kept):
-        yield Records(engine.path.names, engine.runner.ledger, kept, engine.runner.clock)
+    """The copy of the records, in tables of its own."""
+    with open_record_tables(config) as tables:
+        yield records_of(config.product, engine, tables)

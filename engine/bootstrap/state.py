@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.adapters.store import state_database
 from engine.adapters.store.migrations import MIGRATIONS
-from engine.config import Config
+from engine.config import ServerConfig
 from engine.domain.errors import ConfigError
 from engine.runtime.database import Database
 from engine.runtime.wakeups import NO_WAKEUPS, Wakeups
@@ -23,7 +23,7 @@ WAIT_SECONDS = 2.0
 
 
 def open_database(
-    config: Config,
+    config: ServerConfig,
     kind: str,
     migrations: Sequence[str],
     file: Callable[[], Database],
@@ -39,22 +39,22 @@ def open_database(
     return shared_tables(config, kind, migrations, wait_seconds) or file()
 
 
-def changes_database(config: Config, kept: int = 8) -> Database:
+def changes_database(config: ServerConfig, kept: int = 8) -> Database:
     """The tables of changes, heads, refusal counts and outcomes of secondaries."""
     return open_database(
         config, "changes", MIGRATIONS, lambda: state_database(config.state_dir, kept=kept)
     )
 
 
-def records_copy(config: Config) -> Database:
+def records_copy(config: ServerConfig) -> Database:
     """The tables of the copy of the ledgers."""
-    records = import_module("engine.adapters.store.records")
+    tables = import_module("engine.adapters.store.record_tables")
     return open_database(
-        config, "records", records.MIGRATIONS, lambda: records.records_database(config.state_dir)
+        config, "records", tables.MIGRATIONS, lambda: tables.records_database(config.state_dir)
     )
 
 
-def outbox_tables(config: Config) -> Database:
+def outbox_tables(config: ServerConfig) -> Database:
     """The tables of the webhook outbox."""
     webhooks = import_module("engine.adapters.webhooks")
     return open_database(
@@ -63,7 +63,7 @@ def outbox_tables(config: Config) -> Database:
 
 
 def shared_tables(
-    config: Config, kind: str, migrations: Sequence[str], wait_seconds: float = WAIT_SECONDS
+    config: ServerConfig, kind: str, migrations: Sequence[str], wait_seconds: float = WAIT_SECONDS
 ) -> Database | None:
     """Return the tables of `kind` in PostgreSQL; None without `state.url`."""
     if config.state_url is None:
@@ -79,7 +79,7 @@ def shared_tables(
     return _tables(server, config.state_schema, kind, tuple(migrations))
 
 
-def wakeups_of(config: Config) -> Wakeups:
+def wakeups_of(config: ServerConfig) -> Wakeups:
     """Return the deliverer of announcements in the database; files are polled instead."""
     if config.state_url is None:
         return NO_WAKEUPS
@@ -90,7 +90,7 @@ def wakeups_of(config: Config) -> Wakeups:
     return _listener(url.get_secret_value(), direct.get_secret_value(), config.state_schema)
 
 
-def migrate_state(config: Config, others: Mapping[str, Sequence[str]]) -> Mapping[str, int]:
+def migrate_state(config: ServerConfig, others: Mapping[str, Sequence[str]]) -> Mapping[str, int]:
     """
     Make or migrate all tables in PostgreSQL, also those of `others`; return their versions by kind.
 
@@ -103,7 +103,7 @@ def migrate_state(config: Config, others: Mapping[str, Sequence[str]]) -> Mappin
         "entries": import_module("engine.adapters.store.entry_claims").MIGRATIONS,
         "leases": import_module("engine.adapters.state.database_leases").MIGRATIONS,
         "outbox": import_module("engine.adapters.webhooks").MIGRATIONS,
-        "records": import_module("engine.adapters.store.records").MIGRATIONS,
+        "records": import_module("engine.adapters.store.record_tables").MIGRATIONS,
         "secrets": (_SECRETS,),
         "sessions": import_module("engine.adapters.store.ended_sessions").MIGRATIONS,
         **others,
@@ -114,7 +114,7 @@ def migrate_state(config: Config, others: Mapping[str, Sequence[str]]) -> Mappin
     return {kind: each.migrate() for kind, each in sorted(tables.items())}
 
 
-def shared_secret(config: Config, name: str) -> bytes | None:
+def shared_secret(config: ServerConfig, name: str) -> bytes | None:
     """Return the secret that all servers share, made by the first; None without `state.url`."""
     database = shared_tables(config, "secrets", (_SECRETS,))
     if database is None:

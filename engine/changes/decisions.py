@@ -3,31 +3,40 @@
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
 from pydantic import JsonValue
 
+from engine.changes.approvals import with_approval
 from engine.changes.fingerprint import differences_of, expired, request_of, stale
 from engine.changes.moves import move
 from engine.changes.rejections import Rejections
+from engine.changes.removed import cancel_late, removed_product, target_of
+from engine.changes.scheduling import Schedule, ready_state
 from engine.changes.submission import Submission
 from engine.checks.approval import closed, may_approve, may_decide
-from engine.domain.change import Change, ChangeState, Ended, Person
+from engine.domain.change import OPEN, Change, ChangeState
+from engine.domain.change_facts import Ended
 from engine.domain.errors import (
     CancelledError,
     ConflictError,
-    EnvironmentLockedError,
     PromotionError,
     RejectedError,
     StaleError,
     UsageError,
 )
 from engine.domain.finding import Finding, first_error
+from engine.domain.identity import Directory
 from engine.domain.operator import Operator
-from engine.domain.record import ApprovalRecord, RejectionRecord
+from engine.domain.product import UNNAMED
+from engine.domain.record import RejectionRecord
 from engine.domain.record_header import record_header
-from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.domain.release_errors import HOLDING
+from engine.domain.request import ChangeRequest
+from engine.domain.rights import Rights
 from engine.execution.runner import Runner
 from engine.ports import NO_PROGRESS
 from engine.ports.change_store import ChangeStore, Note
@@ -45,12 +54,15 @@ class Changes:
     Every move is a compare-and-swap in the store, so fifty clicks have one effect. A refusal is
     raised as the PromotionError of its rule. `configuration` returns the digest of a target's
     current rules. `refused` is called with changes that were blocked when they were submitted.
+    When `closed` is set, no request is accepted: the product was removed from the server.
     """
 
     runner: Runner
     store: ChangeStore
     configuration: Callable[[str], str]
     refused: Callable[[Change], None] = lambda _change: None
+    product: str = UNNAMED
+    closed: Event = field(default_factory=Event)
     rejections: Rejections = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,7 +70,7 @@ class Changes:
 
     def submit(
         self,
-        request: PromotionRequest | RollbackRequest,
+        request: ChangeRequest,
         interface: str,
         key: str | None = None,
         context: dict[str, Any] | None = None,
@@ -70,10 +82,24 @@ class Changes:
         returned instead. `context` belongs to the interface: a Slack channel, for example. An
         operator without permission gets a new change that is blocked.
         """
+        if self.closed.is_set():
+            raise removed_product(self.product)
         self._expire_twin(request)
-        return Submission(
-            self.runner, self.store, request, interface, key, context or {}, self.refused
+        change = Submission(
+            self.runner,
+            self.store,
+            request,
+            interface,
+            key,
+            context or {},
+            self.refused,
+            self.product,
         ).submit()
+        if self.closed.is_set() and change.trace_id == request.trace_id:
+            error = removed_product(self.product)
+            cancel_late(self.runner, self.store, change, error)
+            raise error
+        return change
 
     def get(self, change_id: str) -> Change:
         """The change of that id, or UsageError."""
@@ -90,7 +116,8 @@ class Changes:
         """
         Approve a change.
 
-        The last required approval moves it to `executing`, and a worker executes it. An approver
+        The last required approval moves it to `executing`, and a worker executes it, or to
+        `scheduled` before its time. An approver
         can approve again to resume an interrupted change.
         """
         for _ in range(_TRIES):
@@ -99,15 +126,14 @@ class Changes:
             if again and change.state is ChangeState.EXECUTING:
                 return change
             waits = change.state is ChangeState.AWAITING_APPROVAL and not change.missing_approvals
-            target = self.runner.path.environment(change.target)
-            found = may_approve(change, approver, target, self.runner.rights)
+            target = target_of(self.runner, change)
+            found = may_approve(change, approver, target, *self._rules)
             if found.blocks and not (again and waits):
                 raise _error(found)
             self._refuse_if_stale(change)
-            after = (
-                change if again else self._with_approval(change, approver, interface, found.reason)
-            )
-            state = after.state if after.missing_approvals else ChangeState.EXECUTING
+            after = change if again else with_approval(self.runner, change, approver, interface)
+            ready = ready_state(after, self.runner.clock.now())
+            state = after.state if after.missing_approvals else ready
             note: Note = ("approved", _by(approver, interface, reason))
             moved = self._move(change, after, state, note)
             if moved:
@@ -118,8 +144,7 @@ class Changes:
         """Reject a change with a reason, which is also recorded in the ledger."""
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
-            target = self.runner.path.environment(change.target)
-            found = may_decide(change, approver, target, self.runner.rights, "reject")
+            found = self._may(change, approver, "reject")
             if found.blocks:
                 raise _error(found)
             error = RejectedError(f"Rejected by {approver.name}: {reason}")
@@ -137,12 +162,11 @@ class Changes:
         """Cancel a change: allowed to its requester and to its approvers."""
         for _ in range(_TRIES):
             change = self._unexpired(self.get(change_id))
-            target = self.runner.path.environment(change.target)
             if not change.requester.same_as(operator):
-                found = may_decide(change, operator, target, self.runner.rights, "cancel")
+                found = self._may(change, operator, "cancel")
                 if found.blocks:
                     raise _error(found)
-            if change.state not in (ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL):
+            if change.state not in OPEN - {ChangeState.EXECUTING}:
                 raise _error(closed(change, "nothing was changed"))
             why = f": {reason}" if reason else ""
             error = CancelledError(f"Cancelled by {operator.name}{why}")
@@ -153,10 +177,17 @@ class Changes:
                 return moved
         raise _contended(change_id)
 
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(self.runner, self.store)
+
     def awaits(self, change: Change, operator: Operator) -> bool:
         """Whether `operator` can approve `change` now."""
+        if change.target not in self.runner.path.names:
+            # The environment was removed while the change waited.
+            return False
         target = self.runner.path.environment(change.target)
-        return not may_approve(change, operator, target, self.runner.rights).blocks
+        return not may_approve(change, operator, target, *self._rules).blocks
 
     def expire_due(self, changes: Iterable[Change] | None = None) -> tuple[Change, ...]:
         """Expire those of the open `changes`, by default all, that are overdue; returns them."""
@@ -167,7 +198,7 @@ class Changes:
     def resume_due(self, changes: Iterable[Change] | None = None) -> tuple[Change, ...]:
         """
         Resume those of the open `changes`, by default all, that are approved and whose environment
-        is no longer locked; returns them.
+        is no longer locked or closed by a window; returns them.
         """
         resumed = []
         for change in self.store.open() if changes is None else changes:
@@ -180,7 +211,8 @@ class Changes:
             except PromotionError as error:
                 _log.debug("change %s is not resumed: %s", change.id, error)
                 continue
-            moved = self._move(change, change, ChangeState.EXECUTING, ("resumed", {}))
+            ready = ready_state(change, self.runner.clock.now())
+            moved = self._move(change, change, ready, ("resumed", {}))
             resumed += [moved] if moved else []
         return tuple(resumed)
 
@@ -215,10 +247,10 @@ class Changes:
         moved = self._move(change, change, ChangeState.EXPIRED, ("expired", {}), ended=ended)
         return moved or self.get(change.id)
 
-    def _expire_twin(self, request: PromotionRequest | RollbackRequest) -> None:
+    def _expire_twin(self, request: ChangeRequest) -> None:
         """Expire an overdue change of the same version: a new request does not join it."""
         for change in self.store.open(request.target):
-            if change.version == str(request.version):
+            if change.version == request.subject:
                 self._unexpired(change)
 
     def _refuse_if_stale(self, change: Change) -> None:
@@ -233,24 +265,17 @@ class Changes:
             note: Note = ("stale", {"differences": list(differences)})
             self._move(change, change, ChangeState.STALE, note, ended=Ended.of(error))
             raise error
-        if isinstance(plan.error, EnvironmentLockedError):
+        if isinstance(plan.error, HOLDING):
             raise plan.error
 
-    def _with_approval(
-        self, change: Change, approver: Operator, interface: str, via: str
-    ) -> Change:
-        given = ApprovalRecord(
-            operator=approver.name,
-            operator_id=approver.id,
-            identity_source=approver.source,
-            authorized_via=via,
-            approved_at=self.runner.clock.now(),
-            interface=interface,
-        )
-        people = (*change.approvers, Person.of(approver))
-        return change.model_copy(
-            update={"approvals": (*change.approvals, given), "approvers": people}
-        )
+    @property
+    def _rules(self) -> tuple[Rights, Directory, datetime]:
+        return self.runner.rights, self.runner.directory, self.runner.clock.now()
+
+    def _may(self, change: Change, operator: Operator, verb: str) -> Finding:
+        target = target_of(self.runner, change)
+        rights, directory, now = self._rules
+        return may_decide(change, operator, target, rights, verb, directory, now)
 
     def _move(
         self, before: Change, after: Change, state: ChangeState, note: Note, **changes: Any

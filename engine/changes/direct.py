@@ -3,17 +3,16 @@
 from datetime import datetime
 
 from engine.changes.fingerprint import change_of, fields_of_plan, fields_of_record
-from engine.domain.change import Change, ChangeState, Ended
+from engine.domain.change import Change, ChangeState
+from engine.domain.change_facts import Ended
 from engine.domain.errors import PromotionError, StaleError
-from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.domain.request import ChangeRequest
 from engine.domain.result import Ending, Result
 from engine.execution.runner import Runner
 from engine.ports import Progress
 
 
-def carry_out(
-    runner: Runner, request: PromotionRequest | RollbackRequest, interface: str, progress: Progress
-) -> Change:
+def carry_out(runner: Runner, request: ChangeRequest, interface: str, progress: Progress) -> Change:
     """
     Plan and execute `request` at once, without the state directory: in an emergency it may be lost.
 

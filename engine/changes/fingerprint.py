@@ -1,50 +1,75 @@
 """Convert between changes and their requests, plans and records."""
 
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from engine.checks.waivers import used_waivers
 from engine.domain.artifact import Version
-from engine.domain.change import Change, ChangeState, Fingerprint, Person, StoredFinding
+from engine.domain.change import Change, ChangeState
+from engine.domain.change_facts import Fingerprint, Person, StoredFinding
 from engine.domain.errors import ExpiredError, StaleError, SupersededError
 from engine.domain.ledger import LedgerEntry
-from engine.domain.overrides import NO_OVERRIDES
+from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.path import NO_ENVIRONMENT
-from engine.domain.plan import Action, Plan
+from engine.domain.plan import ACTION_OF, Action, Plan
+from engine.domain.product import UNNAMED
 from engine.domain.record import AnyRecord, Previous, PromotionRecord, RollbackRecord
-from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.domain.release_records import WaiveRecord
+from engine.domain.request import ChangeRequest, PromotionRequest, RollbackRequest, WaiveRequest
 
 
 def change_of(
-    request: PromotionRequest | RollbackRequest,
+    request: ChangeRequest,
     interface: str,
     now: datetime,
     change_id: str = "",
     context: dict[str, Any] | None = None,
+    product: str = UNNAMED,
 ) -> Change:
     """A new change for `request`; `context` belongs to the interface `interface`."""
     at = request.asked_at or now
     promotion = request if isinstance(request, PromotionRequest) else None
     return Change(
         id=change_id,
-        action=(Action.PROMOTE if promotion else Action.ROLLBACK).value,
-        version=str(request.version),
+        action=ACTION_OF[type(request)].value,
+        version=request.subject,
         source=promotion.source if promotion else None,
         target=request.target,
         reason=None if isinstance(request, PromotionRequest) else request.reason,
-        overrides=promotion.overrides if promotion else NO_OVERRIDES,
+        overrides=promotion.overrides if promotion else _rollback_overrides(request),
+        quarantine=request.quarantine if isinstance(request, RollbackRequest) else True,
+        waiver=request.terms if isinstance(request, WaiveRequest) else None,
         requester=Person.of(request.operator),
         interface=interface,
         trace_id=request.trace_id,
         created_at=at,
         updated_at=at,
         context=context or {},
+        product=product,
+        scheduled_at=promotion.scheduled_at if promotion else None,
     )
 
 
-def request_of(change: Change) -> PromotionRequest | RollbackRequest:
+def _rollback_overrides(request: ChangeRequest) -> Overrides:
+    incident = request.break_glass if isinstance(request, RollbackRequest) else None
+    return Overrides(incident=incident) if incident else NO_OVERRIDES
+
+
+def request_of(change: Change) -> ChangeRequest:
     """Rebuild the request of `change`."""
-    version, operator = Version(change.version), change.requester.operator
+    operator = change.requester.operator
+    if change.waiver is not None:
+        return WaiveRequest(
+            change.waiver,
+            change.target,
+            operator,
+            change.trace_id,
+            change.reason or "",
+            change.created_at,
+        )
+    version = Version(change.version)
     if change.action == Action.ROLLBACK:
         return RollbackRequest(
             version,
@@ -53,6 +78,8 @@ def request_of(change: Change) -> PromotionRequest | RollbackRequest:
             change.trace_id,
             change.reason or "",
             change.created_at,
+            change.overrides.incident or None,
+            change.quarantine,
         )
     source = change.source or NO_ENVIRONMENT
     return PromotionRequest(
@@ -63,6 +90,8 @@ def request_of(change: Change) -> PromotionRequest | RollbackRequest:
         change.trace_id,
         change.created_at,
         change.overrides,
+        used_waivers(change.gate_results),
+        change.scheduled_at,
     )
 
 
@@ -74,14 +103,15 @@ def fingerprint_of(plan: Plan, configuration: str, agreed: Change | None = None)
     the change `agreed`.
     """
     request = plan.request
-    if not isinstance(request, PromotionRequest | RollbackRequest):
+    if not isinstance(request, ChangeRequest):
         raise TypeError(f"{type(request).__name__} is not approved")
     known = agreed.fingerprint if agreed else None
-    previous = plan.previous
+    # A waiver does not depend on the version that runs.
+    previous = None if isinstance(request, WaiveRequest) else plan.previous
     return Fingerprint(
         digest=str(plan.manifest.digest) if plan.manifest else "none",
         action=plan.action.value,
-        version=str(request.version),
+        version=request.subject,
         source=request.source if isinstance(request, PromotionRequest) else None,
         target=request.target,
         running_version=previous.version if previous else None,
@@ -138,6 +168,11 @@ def expired(change: Change) -> ExpiredError:
     """The error of an overdue change; its message has no full stop."""
     if change.missing_approvals and change.state is ChangeState.AWAITING_APPROVAL:
         return ExpiredError(f"Expired: not approved until {change.deadline:%Y-%m-%d %H:%M} UTC")
+    if change.closed_by and change.state is ChangeState.AWAITING_APPROVAL:
+        return ExpiredError(
+            f"Expired: window '{change.closed_by}' kept {change.target} closed until the last "
+            f"approval was an hour old, at {change.deadline:%Y-%m-%d %H:%M} UTC"
+        )
     since = "last approval" if change.approvals else "request"
     return ExpiredError(
         f"Expired: floe could not carry it out within an hour of its {since}, until "
@@ -155,6 +190,9 @@ def fields_of_record(record: AnyRecord | None, entry: LedgerEntry | None = None)
     The fields that a change takes from its record, which an earlier run may have written, and from
     the `entry` of that record.
     """
+    if isinstance(record, WaiveRecord):
+        anchor = entry.anchor if entry else None
+        return {"record_id": record.id, "anchor": anchor, "recorded_at": record.at}
     if not isinstance(record, PromotionRecord | RollbackRecord):
         return {}
     said = {
@@ -180,8 +218,10 @@ def fields_of_plan(plan: Plan) -> dict[str, Any]:
             for f in plan.findings
         ),
         "gate_results": plan.gate_results,
+        "scan": b64encode(plan.scan).decode() if plan.scan else None,
         "signature": plan.signature,
         "impact": plan.impact,
+        "delta": plan.delta,
         "policy_digest": plan.policy_digest,
         "previous": plan.previous,
         "warnings": plan.warnings,

@@ -8,10 +8,13 @@ from typing import Any
 from pydantic import JsonValue
 
 from engine.changes.fingerprint import change_of
-from engine.domain.change import Change, ChangeState, Ended, StoredFinding
+from engine.domain.change import Change, ChangeState
+from engine.domain.change_facts import Ended, StoredFinding
 from engine.domain.errors import AuthorizationError, ConflictError, PromotionError
 from engine.domain.finding import Finding, first_error
-from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.domain.product import UNNAMED
+from engine.domain.request import ChangeRequest
+from engine.domain.text import iso_time
 from engine.execution.audit_reports import report_change
 from engine.execution.runner import Runner
 from engine.ports import NO_PROGRESS
@@ -27,21 +30,23 @@ class Submission:
 
     runner: Runner
     store: ChangeStore
-    request: PromotionRequest | RollbackRequest
+    request: ChangeRequest
     interface: str
     key: str | None
     context: dict[str, Any]
     refused: Callable[[Change], None]
+    product: str = UNNAMED
 
     def submit(self) -> Change:
         """
-        Add the change, or join the one that is open or known under the key.
+        Add the change, or join the one that is open or known under the key. A break-glass joins
+        only one for the same incident.
 
         The rights of the operator are judged first: an operator without them gets a change of
         their own, which is blocked from the start, so that no other request joins it.
         """
         now, new_id = self.runner.clock.now(), f"c-{secrets.token_hex(4)}"
-        change = change_of(self.request, self.interface, now, new_id, self.context)
+        change = change_of(self.request, self.interface, now, new_id, self.context, self.product)
         found = self.runner.authorize(self.request)
         if found.blocks:
             return self._refuse(change, found)
@@ -52,6 +57,7 @@ class Submission:
             if refusal:
                 return self._refuse(change, refusal)
         _refuse_other_overrides(change, kept)
+        _refuse_other_terms(change, kept)
         return kept
 
     def _find_join_refusal(self) -> Finding | None:
@@ -77,9 +83,36 @@ class Submission:
 
 
 def _refuse_other_overrides(asked: Change, kept: Change) -> None:
+    if asked.scheduled_at != kept.scheduled_at:
+        when = f"for {iso_time(kept.scheduled_at)}" if kept.scheduled_at else "without a time"
+        raise ConflictError(
+            f"Change {kept.id} of {kept.version} to {kept.target} is open {when}: cancel it first "
+            f"(floe platform cancel {kept.id})"
+        )
+    one, two = asked.overrides.incident, kept.overrides.incident
+    if one != two:
+        raise ConflictError(
+            f"Change {kept.id} of {kept.version} to {kept.target} is "
+            f"{f'a break-glass for {two}' if two else 'no break-glass'}: use another key"
+        )
     missing = set(asked.overrides.options) - set(kept.overrides.options)
     if missing:
         raise ConflictError(
             f"Change {kept.id} of {kept.version} to {kept.target} is open without "
             f"{' and '.join(sorted(missing))}: cancel it first (floe platform cancel {kept.id})"
         )
+
+
+def _refuse_other_terms(asked: Change, kept: Change) -> None:
+    if not asked.waiver or not kept.waiver or asked.waiver == kept.waiver:
+        return
+    if kept.open:
+        raise ConflictError(
+            f"Change {kept.id} of {kept.version} in {kept.target} is open with another package or "
+            f"end: cancel it first (floe platform cancel {kept.id})"
+        )
+    # A change that ended is found by the key only.
+    raise ConflictError(
+        f"Change {kept.id} with the same key waives {kept.waiver.shown}: use a new key for another "
+        "waiver"
+    )

@@ -1,23 +1,26 @@
-"""Work on changes in background threads."""
+"""Work on the changes of all products in background threads."""
 
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
-from engine.changes.decisions import Changes
 from engine.changes.heartbeat import Claim, ClaimLostError, renewed
-from engine.changes.workflow import Progression
-from engine.domain.change import WORKED_ON, Change
+from engine.changes.sweeper import Sweeper, Workplace
+from engine.domain.change import Change
 from engine.domain.errors import PromotionError
-from engine.ports import NO_PROGRESS, StoppedError
+from engine.ports import NO_PROGRESS, Clock, StoppedError
 from engine.ports.change_store import ChangeStore
 from engine.runtime.background import keep_running
 from engine.runtime.wakeups import NO_WAKEUPS, Topic, Wakeups
 
 _log = logging.getLogger(__name__)
+THREADS_OF_PRODUCT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,49 +40,62 @@ class Pace:
 @dataclass
 class Worker:
     """
-    Works on changes under claims that it renews.
+    Works on the changes of all `products` under claims that it renews.
 
-    After a crash, another worker takes the change once its claim expired, and never before. Call
-    `start` and `stop` once each, and `wake` after a submission or decision.
+    After a crash, another worker takes the change once its claim expired, and never before. One
+    product occupies at most `most` of the `threads`, and only its first one while no more than a
+    quarter of them is free, so that it does not keep out the others. Call `start` and `stop` once
+    each, and `wake` after a submission or decision.
     """
 
-    changes: Changes
-    progression: Progression
+    products: MutableMapping[str, Workplace]
     store: ChangeStore
-    threads: int = 4
+    clock: Clock
+    threads: int = THREADS_OF_PRODUCT
+    most: int = THREADS_OF_PRODUCT
     pace: Pace = field(default_factory=Pace)
-    # Called with every change that ended or needs approval.
-    settled: Callable[[Change], None] = lambda _change: None
     wakeups: Wakeups = NO_WAKEUPS
+    # Sends the webhooks of all products until the event is set.
+    deliver: Callable[[threading.Event], None] = lambda _stop: None
 
     def __post_init__(self) -> None:
         self._name = secrets.token_hex(4)
         self._stopping = threading.Event()
         self._awake = threading.Event()
-        self._sweep_now = threading.Event()
         # One idle thread at a time looks for work.
         self._turn = threading.Lock()
+        # Not under `_turn`, which an idle thread holds while it waits for work.
+        self._counting = threading.Lock()
+        self._working: Counter[str] = Counter()
         self._running: list[threading.Thread] = []
+        self._sweeper = Sweeper(
+            self.products, self.store, self.pace.sweep, self._awake.set, self.wakeups
+        )
         self.wakeups.subscribe(Topic.WORK, self.wake)
 
     def start(self) -> None:
-        works = [(self._work, f"floe-worker-{n}") for n in range(self.threads)]
-        others = [(self._sweep, "floe-sweeper"), (self._deliver_webhooks, "floe-webhooks")]
-        for target, name in [*works, *others]:
+        # Webhooks in a thread of their own, so that a slow one delays no change.
+        works: list[tuple[Callable[[], None], str]]
+        works = [(partial(self.deliver, self._stopping), "floe-webhooks")]
+        works += [(self._work, f"floe-worker-{n}") for n in range(self.threads)]
+        for target, name in works:
             thread = threading.Thread(target=target, name=name, daemon=True)
             thread.start()
             self._running.append(thread)
+        self._sweeper.start()
 
     def wake(self) -> None:
         self._awake.set()
-        self._sweep_now.set()
+        self._sweeper.wake()
 
     def stop(self, drain_seconds: float = 30) -> None:
-        """Take no more changes, and wait up to `drain_seconds` for each running one."""
+        """Take no more changes, and wait up to `drain_seconds` for the running ones."""
         self._stopping.set()
         self.wake()
+        end = time.monotonic() + drain_seconds
         for thread in self._running:
-            thread.join(drain_seconds)
+            thread.join(max(0, end - time.monotonic()))
+        self._sweeper.stop(max(0, end - time.monotonic()))
 
     def _work(self) -> None:
         worker = f"{self._name}-{threading.get_ident()}"
@@ -92,70 +108,57 @@ class Worker:
             if change is not None:
                 with keep_running(failed, pause, seconds):
                     self._take(change, worker)
+                self._occupy(change.product, -1)
+                # The product may have been at its limit, also if this change is not finished.
+                self._awake.set()
 
     def _next(self, worker: str) -> Change | None:
         """Claim a change; without one, wait until there may be one."""
         if self._stopping.is_set():
             return None
         lasting = timedelta(seconds=self.pace.claim)
-        change = self.store.claim(worker, self.changes.runner.clock.now(), lasting)
+        change = self.store.claim(worker, self.clock.now(), lasting, accepts=self._accepts)
         if change is None:
             self._awake.wait(self.wakeups.pause(self.pace.poll))
             self._awake.clear()
+        else:
+            self._occupy(change.product, 1)
         return change
+
+    def _occupy(self, product: str, threads: int) -> None:
+        with self._counting:
+            self._working[product] += threads
+
+    def _accepts(self, product: str) -> bool:
+        """Whether a thread is free for `product`, which this server may not have."""
+        mine = self._working[product]
+        if product not in self.products or mine >= self.most:
+            return False
+        # The last quarter is for products without a thread. One product alone has all threads.
+        free = self.threads - self._working.total()
+        return mine == 0 or self.threads <= self.most or free > self.threads // 4
 
     def _take(self, change: Change, worker: str) -> None:
         """Work on a change; after a transient error its claim expires, which is the pause."""
-        clock, settled = self.changes.runner.clock, None
-        claim = Claim(self.store, clock, change.id, worker, self.pace.claim)
+        place, settled = self.products.get(change.product), None
+        if place is None:
+            self.store.release(change.id, worker)
+            return
+        claim = Claim(self.store, self.clock, change.id, worker, self.pace.claim)
         try:
             with renewed(claim):
-                settled = replace(self.progression, claim=claim).settle(change, NO_PROGRESS)
-            _log.info("change %s of %s is %s", change.id, change.target, settled.state)
+                settled = replace(place.progression, claim=claim).settle(change, NO_PROGRESS)
+            _log.info("change %s of %s is %s", change.id, change.place, settled.state)
         except ClaimLostError as error:
-            _log.warning("work on change %s of %s stopped: %s", change.id, change.target, error)
+            _log.warning("work on change %s of %s stopped: %s", change.id, change.place, error)
             return
         except StoppedError:
-            _log.info("change %s of %s is handed back", change.id, change.target)
+            _log.info("change %s of %s is handed back", change.id, change.place)
         except PromotionError as error:
-            _log.warning("change %s of %s is retried: %s", change.id, change.target, error)
+            _log.warning("change %s of %s is retried: %s", change.id, change.place, error)
             pause = timedelta(seconds=self.pace.retry)
-            self.store.renew(change.id, worker, clock.now(), pause)
+            self.store.renew(change.id, worker, self.clock.now(), pause)
             return
         self.store.release(change.id, worker)
-        self._awake.set()
         if settled:
-            self.settled(settled)
-
-    def _deliver_webhooks(self) -> None:
-        """Deliver webhooks in their own thread, so that a slow one delays no change."""
-        self.changes.runner.webhook_sender.keep_delivering(self._stopping)
-
-    def _sweep(self) -> None:
-        """Expire undecided changes, resume changes after a lock, and watch claims of others."""
-        pause = self.pace.sweep
-        while not self._stopping.is_set():
-            self._sweep_now.wait(pause)
-            self._sweep_now.clear()
-            if self._stopping.is_set():
-                return
-            pause = self.pace.sweep
-            with keep_running("waiting changes not checked", self._stopping.wait, 0):
-                changes = self.store.open()
-                self.changes.expire_due(changes)
-                self.changes.resume_due(changes)
-                self.changes.rejections.retry()
-                pause = self._until_sweep(changes)
-
-    def _until_sweep(self, changes: Sequence[Change]) -> float:
-        """
-        Return the seconds until the next sweep.
-
-        The death of the server that works on a change is not announced, and neither is the end
-        of a lock.
-        """
-        if any(change.state in WORKED_ON for change in changes):
-            self._awake.set()
-        elif all(change.missing_approvals for change in changes):
-            return self.wakeups.pause(self.pace.sweep)
-        return self.pace.sweep
+            place.settled(settled)

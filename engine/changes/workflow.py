@@ -1,6 +1,7 @@
 """Check changes, and execute them once they are approved."""
 
 import logging
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from engine.changes.approvals import keep_valid_approvals, waiting_fields
 from engine.changes.direct import refused_state
 from engine.changes.fingerprint import (
     differences_of,
@@ -23,9 +25,10 @@ from engine.changes.fingerprint import (
 from engine.changes.gate_events import GateEventRecorder
 from engine.changes.heartbeat import Claim
 from engine.changes.moves import move
-from engine.checks.approval import approver_via
+from engine.changes.scheduling import ready_state, refuse_early
 from engine.context.deployment import drift_warnings
-from engine.domain.change import Change, ChangeState, Ended
+from engine.domain.change import Change, ChangeState
+from engine.domain.change_facts import Ended
 from engine.domain.errors import (
     ApprovalPendingError,
     EnvironmentLockedError,
@@ -40,6 +43,7 @@ from engine.domain.ledger import LedgerEntry
 from engine.domain.operator import Operator
 from engine.domain.plan import UNVERIFIED, Action, Effect, GateMode, Plan
 from engine.domain.record import AnyRecord
+from engine.domain.release_errors import WindowClosedError
 from engine.domain.result import Result
 from engine.execution.recovery import find_entry
 from engine.execution.runner import Runner
@@ -104,12 +108,22 @@ class Progression:
             return self._end(judged, refused_state(plan.error), plan.error)
         if plan.effect is Effect.NOTHING:
             return self._done(judged.model_copy(update={"unchanged": True}), plan.committed)
+        if change.fingerprint is not None:
+            return self._execute_scheduled(judged, plan)
         fingerprint = fingerprint_of(plan, self.configuration(change.target))
         checked = {"fingerprint": fingerprint, "warnings": (*judged.warnings, *drift)}
         judged = judged.model_copy(update=checked)
         if not plan.approvals_required:
-            return self._move(judged, ChangeState.EXECUTING, "checked")
+            state = ready_state(judged, self.runner.clock.now())
+            return self._move(judged, state, "checked")
         return self._ask(judged, plan.approvals_required)
+
+    def _execute_scheduled(self, judged: Change, plan: Plan) -> Change:
+        """Carry out a change whose time has come, if it is still the one that was agreed to."""
+        differences = differences_of(judged, plan, self.configuration(judged.target))
+        if differences:
+            return self._end(judged, ChangeState.STALE, stale(judged, differences))
+        return self._move(judged, ready_state(judged, self.runner.clock.now()), "checked")
 
     def _drift(self, change: Change) -> tuple[str, ...]:
         target = self.runner.path.environment(change.target)
@@ -126,9 +140,10 @@ class Progression:
             ChangeState.AWAITING_APPROVAL,
             "awaiting_approval",
             required=required,
-            groups=tuple(sorted(target.approvals.groups or ())) or None,
-            expires_at=self.runner.clock.now()
-            + timedelta(seconds=target.approvals.expires_after_seconds),
+            groups=target.approvals.approvers or None,
+            expires_at=change.scheduled_at
+            or self.runner.clock.now() + timedelta(seconds=target.approvals.expires_after_seconds),
+            **waiting_fields(self.runner, change),
         )
         return self._supersede_older(asked)
 
@@ -191,6 +206,7 @@ class Progression:
             ),
             policy_digest=change.policy_digest or "",
             gate_results=change.gate_results,
+            scan=b64decode(change.scan) if change.scan else None,
             signature=change.signature or UNVERIFIED,
         )
 
@@ -199,6 +215,7 @@ class Progression:
         self._renew_claim()
         differences = differences_of(change, plan, self.configuration(change.target))
         if plan.effect is Effect.CHANGE:
+            refuse_early(change, self.runner.clock.now())
             if self._overdue(change):
                 raise expired(change)
             if differences:
@@ -206,27 +223,7 @@ class Progression:
         return replace(plan, approvals=self._keep_valid_approvals(change).approvals)
 
     def _keep_valid_approvals(self, change: Change) -> Change:
-        """
-        Drop approvals whose givers may no longer approve.
-
-        Each person counts once and the requester never: aliases may have been added in between.
-        """
-        target = self.runner.path.environment(change.target)
-        requester = change.requester.operator
-        counted = [requester, self.regroup(requester)]
-        pairs = []
-        for given, person in zip(change.approvals, change.approvers, strict=True):
-            giver = (person.operator, self.regroup(person.operator))
-            repeated = any(one.same_as(other) for one in giver for other in counted)
-            if not repeated and approver_via(giver[1], target, self.runner.rights):
-                pairs.append((given, person))
-                counted += giver
-        return change.model_copy(
-            update={
-                "approvals": tuple(given for given, _ in pairs),
-                "approvers": tuple(person for _, person in pairs),
-            }
-        )
+        return keep_valid_approvals(self.runner, change, self.regroup)
 
     def _overdue(self, change: Change) -> bool:
         return change.overdue(self.runner.clock.now())
@@ -241,13 +238,22 @@ class Progression:
                 return self._end(change, ChangeState.STALE, error)
             case ExpiredError():
                 return self._end(change, ChangeState.EXPIRED, error)
-            case EnvironmentLockedError() if change.required:
-                return self._move(change, ChangeState.AWAITING_APPROVAL, "locked", str(error))
+            case EnvironmentLockedError() | WindowClosedError() if change.required:
+                return self._hold_back(change, error)
             case ApprovalPendingError():
                 lost = self._keep_valid_approvals(change)
                 return self._move(lost, ChangeState.AWAITING_APPROVAL, "approval_lost", str(error))
             case _:
                 return self._end(change, ChangeState.BLOCKED, error)
+
+    def _hold_back(self, change: Change, error: PromotionError) -> Change:
+        """Wait until the environment opens, at most until the last approval is an hour old."""
+        kind, why, window = "locked", str(error), ""
+        if isinstance(error, WindowClosedError):
+            kind, window = "closed", str(error.details.get("window") or "")
+            why = f"{why}. Its approval expires {change.deadline:%Y-%m-%d %H:%M} UTC"
+        waits = ChangeState.AWAITING_APPROVAL
+        return self._move(change, waits, kind, why, closed_by=window)
 
     def _renew_claim(self) -> None:
         """Called before each effect; ClaimLostError when another worker has the change."""
@@ -280,11 +286,12 @@ class Progression:
 
 
 def _competes(other: Change, change: Change) -> bool:
-    """Whether `other` is another version that waits for the same environment."""
+    """Whether `other` is another version that waits for the same environment; no waiver is."""
     return (
         other.id != change.id
         and other.state is ChangeState.AWAITING_APPROVAL
         and other.version != change.version
+        and not (other.waiver or change.waiver)
     )
 
 

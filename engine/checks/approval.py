@@ -1,8 +1,15 @@
 """Approvers are verified, not the requester, in the right group, and approve only once."""
 
 from collections.abc import Set
+from datetime import datetime
 
-from engine.checks.authorization import granted_via, why_unverified
+from engine.checks.authorization import why_unverified
+from engine.checks.ballots import (
+    NO_DIRECTORY,
+    find_ballot,
+    find_ballots,
+    is_taken,
+)
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Environment
 from engine.domain.errors import (
@@ -15,6 +22,8 @@ from engine.domain.errors import (
     SupersededError,
 )
 from engine.domain.finding import Finding, blocked, passed
+from engine.domain.identity import Directory
+from engine.domain.names import Names
 from engine.domain.operator import Operator
 from engine.domain.rights import Rights
 
@@ -28,9 +37,28 @@ _CLOSED: dict[ChangeState, type[ChangeClosedError]] = {
 }
 
 
-def may_approve(change: Change, approver: Operator, target: Environment, rights: Rights) -> Finding:
-    """Judge whether `approver` may approve `change` now; a passed finding names the right."""
-    return may_decide(change, approver, target, rights, "approve", repeated=False)
+def may_approve(
+    change: Change,
+    approver: Operator,
+    target: Environment,
+    rights: Rights,
+    directory: Directory = NO_DIRECTORY,
+    at: datetime | None = None,
+) -> Finding:
+    """Judge whether `approver` may approve `change` at `at`; a passed finding names the right."""
+    places = (change, approver, target, rights)
+    found = may_decide(*places, "approve", directory, at, repeated=False)
+    if found.blocks:
+        return found
+    ballot = find_ballot(*places, directory, at)
+    if ballot is not None:
+        return passed(_NAME, ballot.via)
+    filled = [rule for rule in change.rules if rule.filled_by]
+    return _block(
+        f"'{approver.name}' cannot fill an open rule of {change.id}: "
+        f"{'; '.join(rule.described for rule in change.open_rules) or 'none is open'}. "
+        + "; ".join(f"{rule.name} is filled by {', '.join(rule.filled_by)}" for rule in filled)
+    )
 
 
 def may_decide(
@@ -39,15 +67,17 @@ def may_decide(
     target: Environment,
     rights: Rights,
     verb: str,
+    directory: Directory = NO_DIRECTORY,
+    at: datetime | None = None,
     *,
     repeated: bool = True,
 ) -> Finding:
     """
-    Judge whether `approver` may `verb` (approve, reject, cancel) `change` now.
-
+    Judge whether `approver` may `verb` (approve, reject, cancel, reschedule) `change` now.
     With `repeated`, earlier approvers may decide again: they can reject or cancel.
     """
-    if change.state is not ChangeState.AWAITING_APPROVAL:
+    scheduled = change.state is ChangeState.SCHEDULED and verb != "approve"
+    if change.state is not ChangeState.AWAITING_APPROVAL and not scheduled:
         return closed(change, "it does not wait for approval")
     if not approver.verified:
         return _block(
@@ -61,38 +91,29 @@ def may_decide(
         )
     if not repeated and change.approved_by(approver):
         return _block(f"'{approver.name}' already approved {change.id}. Another person is needed")
-    via = approver_via(approver, target, rights)
-    if via:
-        return passed(_NAME, via)
-    needed = ", ".join(sorted(_groups(target)))
-    return _block(
+    ballots = [*find_ballots(approver, target, rights, directory, change.created_at, at)]
+    free = [each for each in ballots if not is_taken(change, each, directory, repeated=repeated)]
+    if free:
+        return passed(_NAME, free[0].via)
+    if ballots:
+        return _block(
+            f"Unauthorized: '{approver.name}' cannot {verb} {change.id} for "
+            f"'{ballots[0].delegated_by}', who requested it or already approved it"
+        )
+    return _block(_without_right(change, approver, target, verb, at))
+
+
+def _without_right(
+    change: Change, approver: Operator, target: Environment, verb: str, at: datetime | None
+) -> str:
+    further = target.approvals.escalated_to(change.created_at, at) if at else Names()
+    needed, named = sorted({*_groups(target), *further}), sorted(target.approvals.operators)
+    return (
         f"Unauthorized: '{approver.name}' may not {verb} changes of '{target}'. "
-        f"Required groups: [{needed}]. Your groups: [{', '.join(sorted(approver.groups))}]"
+        f"Required groups: [{', '.join(needed)}]. "
+        f"Your groups: [{', '.join(sorted(approver.groups))}]"
+        + (f". Allowed operators: [{', '.join(named)}]" if named else "")
     )
-
-
-def approver_via(approver: Operator, target: Environment, rights: Rights) -> str:
-    """
-    Find the right by which `approver` may approve changes of `target`; empty without one.
-
-    It is a group of `approvals.groups`, or, where that is not configured, the target's
-    authorization. An unverified operator has none.
-    """
-    if not approver.verified:
-        return ""
-    groups = target.approvals.groups
-    if groups is None:
-        return granted_via(approver, target, rights)
-    shared = approver.groups & groups
-    return f"group {min(shared)}" if shared else ""
-
-
-def override_via(operator: Operator, target: Environment, rights: Rights) -> str:
-    """Find the right by which `operator` may override a rule of `target`, as its approver."""
-    asked = target.approvals.groups is not None or target.approvals.required
-    if target.authorization is None and not asked:
-        return granted_via(operator, target, rights)
-    return approver_via(operator, target, rights)
 
 
 def _groups(target: Environment) -> Set[str]:

@@ -12,11 +12,14 @@ from engine.domain.request import (
     AcknowledgeRequest,
     LockRequest,
     PromotionRequest,
+    ReleaseRequest,
     Request,
     RestoreRequest,
     RollbackRequest,
     RotateRequest,
     UnlockRequest,
+    UnwaiveRequest,
+    WaiveRequest,
 )
 from engine.domain.rights import Rights
 from engine.domain.state import LockState
@@ -31,6 +34,9 @@ _VERBS: dict[type[Request], str] = {
     AcknowledgeRequest: "acknowledge a void of",
     RotateRequest: "rotate the keys of",
     UnlockRequest: "unlock",
+    WaiveRequest: "waive a vulnerability in",
+    UnwaiveRequest: "end a waiver in",
+    ReleaseRequest: "release a version in",
 }
 
 
@@ -51,7 +57,8 @@ def may_lock(request: LockRequest, context: Context) -> Finding:
     """Authorize operators who may promote, and `identity.lockers`."""
     via = granted_via(request.operator, context.target, context.rights)
     if not via and context.rights.may_lock(request.operator):
-        via = "identity.lockers"
+        admin = context.rights.admins.admits(request.operator)
+        via = "role admin" if admin else "identity.lockers"
     return passed(_NAME, via) if via else _block(request, context)
 
 
@@ -65,10 +72,11 @@ def may_rotate(request: RotateRequest, context: Context) -> Finding:
     via = granted_via(operator, context.target, rights)
     if not via:
         return _block(request, context)
-    if not (rights.served or rights.operators):
+    if not (rights.served or rights.lists_operators):
         return passed(_NAME, via)
     if rights.may_operate(operator):
-        return passed(_NAME, "identity.operators")
+        admin = rights.admins.admits(operator)
+        return passed(_NAME, "role admin" if admin else "identity.operators")
     return blocked(
         _NAME,
         f"Unauthorized: Operator '{operator.name}' is not authorized to rotate the keys of "
@@ -116,7 +124,7 @@ def why_unverified(operator: Operator) -> str:
 
 
 def _granted_without_rules(operator: Operator, target: Environment, rights: Rights) -> str:
-    if rights.served and not rights.knows(operator):
+    if rights.served and not rights.may_act(operator):
         return ""
     if not target.approvals.required:
         return f"{target} requires no authorization"

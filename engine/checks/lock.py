@@ -4,7 +4,7 @@ from engine.checks.check import reads
 from engine.context.context import Context
 from engine.context.rollback import RollbackContext
 from engine.domain.errors import EnvironmentLockedError
-from engine.domain.finding import Finding, blocked, passed, skipped
+from engine.domain.finding import Finding, blocked, passed, skipped, warned
 from engine.domain.plan import Effect
 from engine.domain.request import PromotionRequest, Request, RollbackRequest
 from engine.domain.state import LockState
@@ -44,6 +44,12 @@ def _finding(request: Request, context: Context, state: str = "locked") -> Findi
     held = context.lock
     if held is None:
         return passed("lock", f"{request.target} is not locked")
+    if context.glass and context.target.fixed_lock is None:
+        return warned(
+            "lock",
+            f"The lock of {request.target} by {held.operator} does not stop a break-glass: "
+            f"{held.reason}",
+        )
     return blocked(
         "lock",
         f"Environment '{request.target}' is {state}. Reason: {held.reason}. Locked by: "

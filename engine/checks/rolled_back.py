@@ -1,37 +1,50 @@
-"""A version from which its source was rolled back is not promoted further."""
+"""A version from which an environment was rolled back is promoted neither there nor further."""
 
-from engine.checks.approval import override_via
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.checks.ballots import override_via
 from engine.checks.check import reads
 from engine.context.promotion import PromotionContext
+from engine.context.rollback import RollbackContext
 from engine.domain.errors import AuthorizationError, RolledBackError
 from engine.domain.finding import Finding, blocked, passed, warned
 from engine.domain.ledger import LedgerEntry
 from engine.domain.plan import Effect
 from engine.domain.record import RollbackRecord
-from engine.domain.request import PromotionRequest
+from engine.domain.release_errors import QuarantinedError
+from engine.domain.request import PromotionRequest, RollbackRequest
 
 _NAME = "rolled back"
 
 
-@reads(PromotionContext.effect, PromotionContext.source_rollback, name=_NAME)
+@dataclass(frozen=True, slots=True)
+class _Withdrawal:
+    """A rollback from `version` in `environment`; `text` says who, when and why."""
+
+    environment: str
+    version: str
+    text: str
+    quarantined: bool
+
+
+@reads(
+    PromotionContext.effect,
+    PromotionContext.source_rollbacks,
+    PromotionContext.quarantines,
+    name=_NAME,
+)
 def rolled_back(request: PromotionRequest, context: PromotionContext) -> Finding:
-    """Block if the source was rolled back from the version, unless it is overridden."""
-    version, source, target = request.version, request.source, request.target
-    rollback = describe_rollback(context.source_rollback)
-    if rollback is None:
-        return passed(_NAME, f"{source} was not rolled back from {version}")
+    """Block if the version is quarantined or the source was rolled back, unless overridden."""
+    version, target = request.version, request.target
+    found = next(_withdrawals(context), None)
+    if found is None:
+        return passed(_NAME, f"{request.source} was not rolled back from {version}")
     if context.effect is not Effect.CHANGE:
         return passed(_NAME, f"{target} is not changed")
-    fact = f"{source} was rolled back from {version} {rollback}"
+    fact = f"{found.environment} was rolled back from {found.version} {found.text}"
     if not request.overrides.override_rollback:
-        return blocked(
-            _NAME,
-            f"{fact}. Promote it to {source} again once it is fixed (floe platform promote "
-            f"{version} --to {source}). Approvers of {target} can override this: floe platform "
-            f"promote {version} --to {target} --override-rollback --reason …",
-            RolledBackError,
-            {"version": str(version), "source": source},
-        )
+        return _refuse(request, found, fact)
     via = override_via(request.operator, context.target, context.rights)
     if not via:
         return blocked(
@@ -43,6 +56,77 @@ def rolled_back(request: PromotionRequest, context: PromotionContext) -> Finding
         )
     who, reason = request.operator.name, request.overrides.reason
     return warned(_NAME, f"{fact}. {who} overrides it (--override-rollback, {via}): {reason}")
+
+
+@reads(RollbackContext.target_head, RollbackContext.manifest, name=_NAME)
+def return_to_quarantined(
+    request: RollbackRequest, context: RollbackContext
+) -> Finding | tuple[Finding, ...]:
+    """A return to a quarantined version ends its quarantine, so it needs the right to release."""
+    digest, place = str(context.manifest.digest), request.target
+    held = next((each for each in context.state.quarantined if each.digest == digest), None)
+    if held is None:
+        return ()
+    fact = f"{place} was rolled back from {held.version} {held}"
+    via = override_via(request.operator, context.target, context.rights)
+    if via:
+        who = request.operator.name
+        return warned(_NAME, f"{fact}. {who} ends its quarantine ({via}): {request.reason}")
+    return blocked(
+        "authorization",
+        f"Unauthorized: Operator '{request.operator.name}' may not return to a quarantined "
+        f"version: {fact}. Ask an approver of {place} to release it: floe platform release "
+        f"{held.version} --env {place} --reason …",
+        AuthorizationError,
+        {"operator": request.operator.name, "groups": sorted(request.operator.groups)},
+    )
+
+
+@reads(RollbackContext.effect, name="quarantine")
+def no_quarantine(
+    request: RollbackRequest, context: RollbackContext
+) -> Finding | tuple[Finding, ...]:
+    """Warn approvers of a rollback that leaves its version without a quarantine."""
+    left = context.state.version
+    if request.quarantine or left is None or context.effect is not Effect.CHANGE:
+        return ()
+    fact = f"{left} is not quarantined: it can be promoted to {request.target} again"
+    return warned("quarantine", f"{fact} (--no-quarantine)")
+
+
+def _refuse(request: PromotionRequest, found: _Withdrawal, fact: str) -> Finding:
+    version, place, target = request.version, found.environment, request.target
+    hint = f"Promote it to {place} again once it is fixed (floe platform promote {version} --to "
+    hint += f"{place})"
+    if found.quarantined:
+        same = found.version == str(version)
+        held = "it" if same else f"{version}, which has the same content,"
+        fact = f"{fact}. So {held} is quarantined there and in later environments"
+        hint = f"Approvers of {place} can release it once it is safe: floe platform release "
+        hint += f"{found.version} --env {place} --reason …"
+    return blocked(
+        _NAME,
+        f"{fact}. {hint}. Approvers of {target} can override this: floe platform promote {version} "
+        f"--to {target} --override-rollback --reason …",
+        QuarantinedError if found.quarantined else RolledBackError,
+        {"version": found.version, "source": request.source}
+        | ({"environment": place} if found.quarantined else {}),
+    )
+
+
+def describe_rollbacks(context: PromotionContext) -> str | None:
+    """Describe the rollbacks from the version; None without one."""
+    return "; ".join(each.text for each in _withdrawals(context)) or None
+
+
+def _withdrawals(context: PromotionContext) -> Iterator[_Withdrawal]:
+    held = dict(context.quarantines)
+    for name, quarantine in held.items():
+        yield _Withdrawal(name, quarantine.version, str(quarantine), quarantined=True)
+    for source, entry in context.judged(context.source_rollbacks):
+        text = describe_rollback(entry)
+        if text and source.name not in held:
+            yield _Withdrawal(source.name, str(context.version), text, quarantined=False)
 
 
 def describe_rollback(entry: LedgerEntry | None) -> str | None:

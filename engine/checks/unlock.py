@@ -1,12 +1,13 @@
-"""A lock in manifest.yaml is removed there, and not by `unlock`."""
+"""Locks in manifest.yaml are removed there, and approvers release from quarantine."""
 
+from engine.checks.ballots import override_via
 from engine.checks.check import reads
-from engine.context.freeze import UnlockContext
-from engine.domain.errors import EnvironmentLockedError
+from engine.context.freeze import ReleaseContext, UnlockContext
+from engine.domain.errors import AuthorizationError, EnvironmentLockedError
 from engine.domain.finding import Finding, blocked, passed
-from engine.domain.request import UnlockRequest
+from engine.domain.request import ReleaseRequest, UnlockRequest
 
-_NAME = "lock"
+_NAME, _RIGHTS = "lock", "authorization"
 
 
 @reads()
@@ -21,4 +22,19 @@ def no_manifest_lock(request: UnlockRequest, context: UnlockContext) -> Finding:
         f"{fixed.reason}. Remove `lock` there to unlock it",
         EnvironmentLockedError,
         {"environment": request.target},
+    )
+
+
+@reads()
+def release_rights(request: ReleaseRequest, context: ReleaseContext) -> Finding:
+    """Admit those who may override a rule of the target."""
+    via = override_via(request.operator, context.target, context.rights)
+    if via:
+        return passed(_RIGHTS, via)
+    return blocked(
+        _RIGHTS,
+        f"Unauthorized: Operator '{request.operator.name}' may not release {request.version} in "
+        f"{request.target}. Ask an approver of {request.target}",
+        AuthorizationError,
+        {"operator": request.operator.name, "groups": sorted(request.operator.groups)},
     )

@@ -3,35 +3,66 @@
 from collections.abc import Iterator
 
 from engine.config.addresses import LayoutAddress, parse_address
+from engine.config.approvals import approval_problems
 from engine.config.error_messages import Node, Problem, suggest
 from engine.config.promotion import DEFAULT_ENVIRONMENTS
-from engine.config.qualified_names import unmatched_names
+from engine.config.qualified_names import unmatched_operators, unmatched_people
+from engine.config.roles import role_problems
 from engine.config.tenants import shared_issuer_problems
+from engine.config.windows import default_window_problems, window_problems
 from engine.domain.gate import GateKind
-from engine.domain.names import Names, canonical_name
+from engine.domain.names import canonical_name
 
+_NAMED = (
+    ("environments", "an environment"),
+    ("policies", "a policy"),
+    ("windows", "a window"),
+)
 COMMAND_GATES = tuple(kind for kind in GateKind if kind is not GateKind.POLICY_COMPLIANCE)
 
 
 def find_contradictions(tree: object) -> Iterator[Problem]:
     """Find all contradictions in the file, also beside invalid values."""
+    yield from server_contradictions(tree)
+    yield from product_contradictions(tree)
+
+
+def server_contradictions(tree: object) -> Iterator[Problem]:
+    """Find those in the sections that all products of a server share."""
+    root = Node(tree)
+    identity = root["identity"]
+    yield from _aliases(identity["aliases"])
+    yield from _equal_spellings(identity["groups"])
+    yield from _ledger(root["ledger"])
+    yield from shared_issuer_problems(root)
+    yield from unmatched_people(root)
+    yield from role_problems(root, several=root["kind"].value == "Server")
+    yield from _slack_and_web(root)
+    for entries, sort in _NAMED:
+        yield from _repeated_names(root[f"defaults.promotion.{entries}"], sort)
+    defaults = root["defaults.promotion"]
+    yield from default_window_problems(defaults, _environment_names(defaults))
+
+
+def product_contradictions(tree: object) -> Iterator[Problem]:
+    """Find those in `artifacts`, and between it and the other sections."""
     root = Node(tree)
     promotion = root["artifacts.promotion"]
     yield from _gates_without_command(promotion)
-    yield from _repeated_names(promotion["environments"], "an environment")
-    yield from _repeated_names(promotion["policies"], "a policy")
+    for entries, sort in _NAMED:
+        yield from _repeated_names(promotion[entries], sort)
+    yield from _order(promotion["environments"])
     for environment in promotion["environments"].items:
         yield from _authorization(environment)
-        yield from _approvals(environment)
+        yield from approval_problems(environment)
+        yield from _equal_spellings(environment["approvals.delegates"])
         yield from _lock(environment["lock"])
+    yield from window_problems(promotion, _environment_names(promotion))
     yield from _audit(promotion["audit"])
     yield from _verification(root["artifacts.registry.verification"], promotion)
     yield from _registries(root)
-    yield from _identity(root)
-    yield from _ledger(root["ledger"])
-    yield from shared_issuer_problems(root)
-    yield from unmatched_names(root)
-    yield from _slack_and_web(root)
+    yield from _embedded_users(root)
+    yield from unmatched_operators(root)
 
 
 def _ledger(ledger: Node) -> Iterator[Problem]:
@@ -81,31 +112,39 @@ def _repeated_names(entries: Node, sort: str) -> Iterator[Problem]:
         seen.add(name.text or "")
 
 
+def _order(environments: Node) -> Iterator[Problem]:
+    """Environments that cannot be reached; a cycle has one that comes after a later one."""
+    names = [environment["name"].text or "" for environment in environments.items]
+    for place, environment in enumerate(environments.items):
+        after = environment["after"]
+        if after.empty:
+            yield after.problem("is []: name an environment, or leave it out")
+        seen: set[str] = set()
+        for each in after.items:
+            if each.text is not None:
+                if problem := _misplaced(each.text, names, place, seen):
+                    yield each.problem(problem)
+                seen.add(each.text)
+        if environment["from"] and len(after.items) < 2:
+            yield environment["from"].problem("has no effect: after names fewer than 2")
+
+
+def _misplaced(name: str, names: list[str], place: int, seen: set[str]) -> str | None:
+    """Why the environment at `place` cannot come after `name`; None if it can."""
+    if name not in names:
+        return f"there is no such environment; {suggest(name, names)}"
+    if name == names[place]:
+        return f"{name} cannot come after itself"
+    if name not in names[:place]:
+        return f"{name} comes later in the list: move it before {names[place]}"
+    return f"{name} is named twice" if name in seen else None
+
+
 def _authorization(environment: Node) -> Iterator[Problem]:
     rules = environment["authorization"]
     if rules["allowed_groups"].empty and rules["allowed_operators"].empty:
         yield rules.problem(
             "admits no operator: both lists are []; name one, or lock the environment"
-        )
-
-
-def _approvals(environment: Node) -> Iterator[Problem]:
-    rules, admitted = environment["approvals"], environment["authorization"]
-    required, groups = rules["required"], rules["groups"]
-    if required.number < 1:
-        for idle in (groups, rules["rollback"]):
-            if idle and idle.value is not False:
-                yield idle.problem("has no effect while required is 0: set required")
-        return
-    if groups.empty:
-        yield groups.problem("is [], so no one can approve: name a group, or leave it out")
-    operators = admitted["allowed_operators"]
-    only_these = operators and not admitted["allowed_groups"].names and not groups
-    people = Names(operators.names)
-    if only_these and len(people) <= required.number:
-        yield required.problem(
-            f"can never be met: a change needs its requester and {required.number} others, and "
-            f"authorization.allowed_operators has {len(people)} names"
         )
 
 
@@ -124,12 +163,11 @@ def _audit(audit: Node) -> Iterator[Problem]:
 def _verification(verification: Node, promotion: Node) -> Iterator[Problem]:
     if not isinstance(verification.value, dict):
         return
-    named = [entry["name"].text for entry in promotion["environments"].items]
-    names = [name for name in named if name] or DEFAULT_ENVIRONMENTS
+    names = _environment_names(promotion)
     asked = [verification["enforcement"].value != "off"]
     for name, override in verification["environments"].entries:
         asked.append(override["enforcement"].value != "off")
-        if name not in names and None not in named:
+        if names and name not in names:
             yield override.problem(f"there is no such environment; {suggest(name, names)}")
     trusted = verification["public_keys"].items or verification["trusted_issuers"].items
     if any(asked) and not trusted:
@@ -137,6 +175,13 @@ def _verification(verification: Node, promotion: Node) -> Iterator[Problem]:
             "has nothing to verify with: name public_keys or trusted_issuers, or set enforcement "
             "to off"
         )
+
+
+def _environment_names(promotion: Node) -> list[str]:
+    """List the environments; empty if the name of one is not known."""
+    named = [entry["name"].text for entry in promotion["environments"].items]
+    names = [name for name in named if name]
+    return [] if len(names) < len(named) else names or [*DEFAULT_ENVIRONMENTS]
 
 
 def _registries(root: Node) -> Iterator[Problem]:
@@ -167,10 +212,8 @@ def _credentials(auth: Node) -> Iterator[Problem]:
             yield auth.problem(f"needs either {name}_env or {name}")
 
 
-def _identity(root: Node) -> Iterator[Problem]:
+def _embedded_users(root: Node) -> Iterator[Problem]:
     identity = root["identity"]
-    yield from _aliases(identity["aliases"])
-    yield from _equal_spellings(identity["groups"])
     embedded = _embedded(root["artifacts.registry.uri"].text)
     users = identity["registry_users.verified"]
     if users.value is True and embedded:
@@ -223,6 +266,8 @@ def _slack_and_web(root: Node) -> Iterator[Problem]:
             yield command.problem(f"{command.text} already is another command")
         seen.add(command.text or "")
     web = root["web"]
+    if web["visibility"].value == "members" and web["auth.mode"].text in (None, "none"):
+        yield web["visibility"].problem("needs sign-in: set web.auth")
     if web["auth.mode"].value != "oidc":
         return
     if not web["base_url"]:

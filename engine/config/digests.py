@@ -1,19 +1,24 @@
 """Digests of the rules, by which a record names the configuration under which it was made."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from engine.config.ledger import Ledger
 from engine.config.people import Identity
 from engine.config.promotion import Policy
 from engine.config.registries import Verification
+from engine.config.roles import roles_of
+from engine.config.windows import window_rules
 from engine.domain.artifact import Digest
 from engine.domain.canonical import canonical_json
-from engine.domain.environment import Environment
+from engine.domain.environment import Approvals, Environment
 from engine.domain.gate import Gate
 from engine.domain.names import canonical_name
 from engine.domain.path import PromotionPath
 from engine.domain.policy_document import PolicyDocument
+from engine.domain.product import UNNAMED
+from engine.domain.roles import RoleKind
 
 Facts = dict[str, Any]
 
@@ -24,9 +29,10 @@ def policy_document(
     verification: Verification | None,
     identity: Identity,
     ledger: Ledger,
+    product: str = UNNAMED,
 ) -> PolicyDocument:
     """
-    Collect all rules: the path, gates, signatures, policies and identity.
+    Collect all rules of `product`: the path, gates, signatures, policies and identity.
 
     Defaults are included, so a default that is written down changes nothing. Addresses of
     registries and webhooks are not rules. The document is public: it has no secret.
@@ -39,6 +45,7 @@ def policy_document(
         "trust_os_user": identity.trust_os_user,
         # Omitted without lockers, so that older configurations keep their digest.
         **({"lockers": sorted(set(identity.lockers))} if identity.lockers else {}),
+        **({"roles": _roles(identity, product)} if identity.roles else {}),
     }
     facts = {
         "environments": [_environment(each) | _lock(each) for each in path.environments],
@@ -46,7 +53,9 @@ def policy_document(
         "verification": _verification(verification),
         "identity": identities,
         # Omitted without rules, so that older configurations keep their digest.
+        **({"windows": windows} if (windows := _windows(path)) else {}),
         **({"ledger": rules} if (rules := _ledger(ledger)) else {}),
+        **_break_glass(path),
     }
     return PolicyDocument(_canonical(facts))
 
@@ -54,9 +63,14 @@ def policy_document(
 def environment_digest(
     environment: Environment, policies: tuple[Policy, ...], verification: Verification | None
 ) -> str:
-    """Hash the rules of one target, to which approvals are bound; without locks and members."""
+    """
+    Hash the rules of one target, to which approvals are bound.
+
+    Locks, members and delegates are left out: approvals are judged again by the present ones.
+    """
+    approvals = replace(environment.approvals, delegates=())
     facts = {
-        "environment": _environment(environment),
+        "environment": _environment(replace(environment, approvals=approvals)),
         "policies": _policies(policies),
         "verification": _verification(verification),
     }
@@ -84,7 +98,58 @@ def _environment(environment: Environment) -> Facts:
             "groups": _sort_names(approvals.groups),
             "expires_after_seconds": approvals.expires_after_seconds,
             "rollback": approvals.rollback,
+            **({"operators": _normalize(approvals.operators)} if approvals.operators else {}),
+            **_approval_rules(approvals),
         },
+        # Omitted for the one before it, so that older configurations keep their digest.
+        **({"after": environment.after} if environment.after else {}),
+        **({"from": "any"} if environment.any_source else {}),
+    }
+
+
+def _approval_rules(approvals: Approvals) -> Facts:
+    """The rules, omitted where unused, so that older configurations keep their digest."""
+    facts: Facts = {}
+    if approvals.rules:
+        facts["rules"] = [
+            {"name": each.name, "groups": _normalize(each.groups), "count": each.count}
+            for each in approvals.rules
+        ]
+    if approvals.escalation:
+        later = approvals.escalation
+        facts["escalate"] = {
+            "after_seconds": later.after_seconds,
+            "groups": _normalize(later.groups),
+        }
+    if approvals.delegates:
+        facts["delegates"] = {
+            canonical_name(each.name): {
+                "to": canonical_name(each.to),
+                "until": each.until.isoformat(),
+            }
+            for each in approvals.delegates
+        }
+    return facts
+
+
+def _break_glass(path: PromotionPath) -> Facts:
+    """The rules of all environments, omitted where unused."""
+    rules = next((each.break_glass for each in path.environments if each.break_glass), None)
+    if rules is None:
+        return {}
+    review = {"seconds": rules.review_seconds, "groups": _sort_names(rules.review_groups)}
+    return {"break_glass": {"groups": _normalize(rules.groups), "review": review}}
+
+
+def _roles(identity: Identity, product: str) -> Facts:
+    roles = roles_of(identity.roles)
+    given = {kind: roles.members(product, kind) for kind in RoleKind if roles.are_given(kind)}
+    return {
+        kind.value: {
+            "groups": _normalize(members.groups),
+            "operators": _normalize(members.operators),
+        }
+        for kind, members in given.items()
     }
 
 
@@ -128,6 +193,11 @@ def _verification(verification: Verification | None) -> Facts | None:
         ),
         "trusted_root": root and str(root.digest),
     }
+
+
+def _windows(path: PromotionPath) -> list[Facts]:
+    """The windows of all environments; their texts and the content of calendars are not rules."""
+    return [window_rules(each) for each in sorted(path.windows, key=lambda each: each.name)]
 
 
 def _ledger(ledger: Ledger) -> Facts:

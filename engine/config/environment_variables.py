@@ -1,7 +1,7 @@
 """Values that the file refers to: environment variables, and other files."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,19 +11,12 @@ from pydantic import BeforeValidator, SecretStr, ValidationInfo
 
 from engine.config.field_types import variable_name, web_url
 from engine.config.files import read_file
+from engine.config.validation_context import base_of, check_variables, context_of
 from engine.domain.artifact import Digest
 from engine.domain.errors import ConfigError
 
 MAX_KEY_FILE = 1024 * 1024
 _REFERENCE = re.compile(r"\$\{([^{}]*)\}")
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestContext:
-    """The directory of the file and the environment variables, to which its values refer."""
-
-    base: Path
-    environ: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -49,15 +42,10 @@ class UnsetSecret(SecretStr):
         return self._secret_value
 
 
-def context_of(info: ValidationInfo) -> ManifestContext:
-    """Return the context of a validation."""
-    if not isinstance(info.context, ManifestContext):
-        raise TypeError("the file must be validated with a ManifestContext")
-    return info.context
-
-
-def _resolve(text: str, names: Iterable[str], info: ValidationInfo) -> SecretStr:
-    """Replace the references in `text` by the values of the variables `names`."""
+def _resolve(value: str, text: str, names: Iterable[str], info: ValidationInfo) -> SecretStr:
+    """Replace the references in `text`, of `value`, by the values of the variables `names`."""
+    check_variables(value, names, info)
+    context_of(info).variables.update(names)
     environ = context_of(info).environ
     missing = [name for name in names if not environ.get(name)]
     if missing:
@@ -71,7 +59,7 @@ def _resolve(text: str, names: Iterable[str], info: ValidationInfo) -> SecretStr
 def from_variable(value: Any, info: ValidationInfo) -> SecretStr:
     if not isinstance(value, str):
         raise ValueError("must be the name of an environment variable")
-    return _resolve(f"${{{variable_name(value)}}}", [value], info)
+    return _resolve(value, f"${{{variable_name(value)}}}", [value], info)
 
 
 def fill(value: Any, info: ValidationInfo) -> SecretStr:
@@ -83,7 +71,7 @@ def fill(value: Any, info: ValidationInfo) -> SecretStr:
     if not value.isprintable():
         raise ValueError("contains control characters")
     names = dict.fromkeys(map(variable_name, _REFERENCE.findall(value)))
-    return _resolve(value, names, info)
+    return _resolve(value, value, names, info)
 
 
 def _credential(value: Any, info: ValidationInfo) -> SecretStr:
@@ -95,7 +83,7 @@ def _credential(value: Any, info: ValidationInfo) -> SecretStr:
 def _path(value: Any, info: ValidationInfo) -> Path:
     if not isinstance(value, str) or not value or "\0" in value:
         raise ValueError("must be a path")
-    return context_of(info).base / value
+    return base_of(value, info) / value
 
 
 def read_key_file(value: Any, info: ValidationInfo) -> KeyFile:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from engine.config.approvals import approvals_of, break_glass_of
 from engine.config.cross_checks import COMMAND_GATES
 from engine.config.limits import OwnLimits
 from engine.config.promotion import (
@@ -17,8 +18,8 @@ from engine.config.promotion import (
     ScanRules,
 )
 from engine.config.registries import Verification
+from engine.config.windows import windows_of
 from engine.domain.environment import (
-    Approvals,
     Authorization,
     Enforcement,
     Environment,
@@ -33,19 +34,33 @@ _SECURITY = SecurityRules()
 
 def promotion_path(promotion: Promotion, verification: Verification | None) -> PromotionPath:
     """Build the promotion path; the order in the file is the order of promotion (FR-001a)."""
+    windows = windows_of(promotion.windows)
     return PromotionPath(
         tuple(
             Environment(
                 name=entry.name,
                 gates=tuple(_gates(promotion, entry)),
                 authorization=_authorization(entry.authorization),
-                approvals=_approvals(entry),
+                approvals=approvals_of(entry.approvals),
                 signature=_enforcement(verification, entry.name),
                 fixed_lock=_lock(entry.lock),
+                break_glass=break_glass_of(promotion.break_glass),
+                after=_after(promotion, place),
+                any_source=entry.sources == "any",
+                windows=tuple(window for window in windows if window.applies(entry.name)),
+                compares_builds=promotion.compare_builds,
             )
-            for entry in promotion.environments
+            for place, entry in enumerate(promotion.environments)
         )
     )
+
+
+def _after(promotion: Promotion, place: int) -> tuple[str, ...]:
+    """The environments before the one at `place`, in their order; empty for the nearest one."""
+    earlier = [entry.name for entry in promotion.environments[:place]]
+    chosen = set(promotion.environments[place].after or ())
+    names = tuple(name for name in earlier if name in chosen)
+    return () if names == tuple(earlier[-1:]) else names
 
 
 def _gates(promotion: Promotion, environment: EnvironmentEntry) -> Iterator[Gate]:
@@ -144,11 +159,6 @@ def _authorization(entry: AuthorizationEntry | None) -> Authorization | None:
         allowed_operators=_set(entry.allowed_operators),
         separation_of_duties=entry.separation_of_duties,
     )
-
-
-def _approvals(entry: EnvironmentEntry) -> Approvals:
-    rules = entry.approvals
-    return Approvals(rules.required, _set(rules.groups), rules.expires_after, rules.rollback)
 
 
 def _enforcement(verification: Verification | None, name: str) -> Enforcement:

@@ -1,16 +1,18 @@
 """Error messages about a file, for the person who wrote it."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
 from engine.config.environment_variables import UnsetSecret
-from engine.config.known_keys import Key, fields_at, home_of, nested_key
+from engine.config.known_keys import Model, fields_at, home_of, nested_key
+from engine.config.yaml_loader import Document, Key
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
 
@@ -34,43 +36,76 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error at `path` in the file."""
+    """
+    An error at `path` of the configuration.
+
+    `file` and `line` are where it is written. `written` is its path there if that is another one:
+    defaults of a server file apply to `artifacts`, and are written in `defaults`.
+    """
 
     path: tuple[Key, ...]
     message: str
+    file: Path | None = None
+    line: int | None = None
+    written: tuple[Key, ...] | None = None
 
     @property
     def place(self) -> str:
         """The path as text: `artifacts.promotion.environments[2].name`."""
-        parts = (f"[{key}]" if isinstance(key, int) else f".{printable(key)}" for key in self.path)
-        return "".join(parts).lstrip(".")
+        return dotted(self.path)
+
+    @property
+    def details(self) -> dict[str, JsonValue]:
+        """The error for programs."""
+        place = {"file": str(self.file), "line": self.line} if self.file else {}
+        return {"path": dotted(self.written or self.path), "message": self.message, **place}
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
+        """`manifest.yaml:7: web.base_url: is missing`."""
+        place = f"{self.file}:{self.line}: " if self.file else ""
+        return f"{place}{dotted(self.written or self.path)}: {self.message}"
 
 
-def sort_problems(tree: object, problems: Iterable[Problem]) -> list[Problem]:
-    """Sort problems in the order of the file, without duplicates."""
-    rank = _ranks(tree)
-    return sorted(dict.fromkeys(problems), key=lambda problem: _rank(rank, problem.path))
+def dotted(path: tuple[Key, ...]) -> str:
+    """Write a path as in messages."""
+    parts = (f"[{key}]" if isinstance(key, int) else f".{printable(key)}" for key in path)
+    return "".join(parts).lstrip(".")
+
+
+def parse_place(place: str) -> tuple[Key, ...]:
+    """Parse a `place` without dots in its keys, like `artifacts.promotion.policies[2].rule`."""
+    keys = re.findall(r"[^.\[\]]+", place)
+    return tuple(int(key) if key.isdecimal() else key for key in keys)
+
+
+def in_document(document: Document, problems: Iterable[Problem]) -> list[Problem]:
+    """Give problems their file and lines, in the order of the file and without duplicates."""
+    rank = _ranks(document.tree)
+    found = sorted(dict.fromkeys(problems), key=lambda problem: _rank(rank, problem.path))
+    return [replace(each, file=document.path, line=document.line(each.path)) for each in found]
 
 
 def config_error(file: Path, problems: Sequence[Problem]) -> ConfigError:
     """Build one error with all `problems`."""
-    details = {"problems": [{"path": each.place, "message": each.message} for each in problems]}
+    details: dict[str, JsonValue] = {"problems": [each.details for each in problems]}
     if len(problems) == 1:
-        return ConfigError(f"{file}: {problems[0]}", details)
+        only = problems[0]
+        return ConfigError(str(only) if only.file else f"{file}: {only}", details)
     lines = "".join(f"\n  {problem}" for problem in problems)
     return ConfigError(f"{file}: {len(problems)} problems{lines}", details)
 
 
-def translate_errors(error: ValidationError, tree: object) -> Iterator[Problem]:
-    """Translate pydantic's errors; no message repeats a value, which may be a secret."""
+def translate_errors(error: ValidationError, tree: object, root: Model) -> Iterator[Problem]:
+    """
+    Translate pydantic's errors about a file of the model `root`.
+
+    No message repeats a value, which may be a secret.
+    """
     for found in error.errors(include_url=False, include_input=False):
         # The error of the `None` half of `X | None`; that of X follows.
         if found["type"] != "none_required":
             path, value = _place(tree, found)
-            yield Problem(path, _message(found, value))
+            yield Problem(path, _message(root, found, value))
 
 
 def find_unset_secrets(value: object, path: tuple[Key, ...] = ()) -> Iterator[Problem]:
@@ -99,16 +134,16 @@ def _most_similar(word: str, known: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
 
 
-def _message(found: ErrorDetails, value: object) -> str:
+def _message(root: Model, found: ErrorDetails, value: object) -> str:
     kind, context = found["type"], found.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
     if value is None:
         return "has no value"
     if kind == "extra_forbidden":
-        return f"unknown; {_suggest_key(found['loc'], value)}"
+        return f"unknown; {_suggest_key(root, found['loc'], value)}"
     if kind == "missing":
-        purpose = fields_at(found["loc"][:-1])[str(found["loc"][-1])]
+        purpose = fields_at(root, found["loc"][:-1])[str(found["loc"][-1])]
         return f"is missing: {purpose}" if purpose else "is missing"
     if kind == "union_tag_invalid":
         expected = context["expected_tags"].replace("(", "").replace(")", "")
@@ -118,14 +153,14 @@ def _message(found: ErrorDetails, value: object) -> str:
     return found["msg"].replace("Input should be", "must be")
 
 
-def _suggest_key(location: tuple[Key, ...], value: object) -> str:
+def _suggest_key(root: Model, location: tuple[Key, ...], value: object) -> str:
     """Suggest a key: nested here, spelled alike here, or in another section of the file."""
     section, word = location[:-1], str(location[-1])
-    known = fields_at(section)
-    nested = nested_key(section, word, value)
+    known = fields_at(root, section)
+    nested = nested_key(root, section, word, value)
     if nested:
         return f"did you mean {nested}?"
-    home = None if _most_similar(word, known) else home_of(section, word)
+    home = None if _most_similar(word, known) else home_of(root, section, word)
     return f"it belongs in {home}" if home else suggest(word, known)
 
 

@@ -21,6 +21,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 from engine.config.addresses import is_loopback, parse_address
+from engine.config.validation_context import OUR_PREFIXES, ManifestContext, check_variables
 
 T = TypeVar("T")
 
@@ -29,8 +30,6 @@ _MAX_DURATION = 90 * 86400
 _ENVIRONMENT = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*", re.ASCII)
 _ROLLBACK = re.compile(r"(?:.*-)?rollback-[0-9]+", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-# The prefixes of floe's own secrets, which are never passed to a gate.
-_OURS = ("FLOE_", "SLACK_")
 
 
 class Section(BaseModel):
@@ -58,7 +57,15 @@ class Section(BaseModel):
 
     @classmethod
     def _validate(cls, value: Any, info: ValidationInfo) -> Self:
-        return cls.model_validate(value, context=info.context)
+        context = info.context
+        if not isinstance(context, ManifestContext):
+            return cls.model_validate(value, context=context)
+        section = context.shared.get(cls, value)
+        if not isinstance(section, cls):
+            section = cls.model_validate(value, context=context)
+            if context.shares:
+                context.shared.keep(value, section)
+        return section
 
 
 def duration_seconds(text: str) -> int:
@@ -142,9 +149,12 @@ def variable_name(value: str) -> str:
     return value
 
 
-def _variable_for_gates(value: str) -> str:
-    if value.startswith(_OURS):
+def _variable_for_gates(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.startswith(OUR_PREFIXES):
         raise ValueError("is one of floe's own secrets, which are never passed to gates")
+    check_variables(value, [value], info)
     return variable_name(value)
 
 
@@ -232,7 +242,7 @@ EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
 Command = Annotated[
     tuple[str, ...], BeforeValidator(_command, json_schema_input_type=str | list[str])
 ]
-GateVariable = Annotated[str, AfterValidator(_variable_for_gates)]
+GateVariable = Annotated[str, BeforeValidator(_variable_for_gates, json_schema_input_type=str)]
 Url = Annotated[str, AfterValidator(web_url)]
 IssuerUrl = Annotated[str, AfterValidator(_issuer)]
 Pattern = Annotated[str, AfterValidator(_pattern)]

@@ -1,58 +1,56 @@
 """Loads manifest.yaml, and refuses it as a whole if any part is invalid."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from engine.config.connection import EmbeddedRegistry, RegistrySettings, registry_settings
 from engine.config.cross_checks import find_contradictions
 from engine.config.digests import environment_digest, policy_document
-from engine.config.environment_variables import ManifestContext
 from engine.config.environments import promotion_path
 from engine.config.error_messages import (
     Problem,
     config_error,
     find_unset_secrets,
-    sort_problems,
+    in_document,
     translate_errors,
 )
 from engine.config.ledger import Ledger
 from engine.config.limits import GateLimits
-from engine.config.models import ManifestFile
+from engine.config.models import Artifacts, ManifestFile
 from engine.config.people import Identity, NoSignIn, Slack, Web
 from engine.config.promotion import Audit, Policy
 from engine.config.registries import Verification
+from engine.config.roles import roles_of
 from engine.config.tenants import unrestricted_issuers
+from engine.config.validation_context import ManifestContext
 from engine.config.webhooks import Webhook
-from engine.config.yaml_loader import read_tree
+from engine.config.yaml_loader import Document, read_document
 from engine.domain.environment import Enforcement
 from engine.domain.path import PromotionPath
 from engine.domain.policy_document import PolicyDocument
+from engine.domain.product import UNNAMED
+
+if TYPE_CHECKING:
+    from engine.config.server_models import ServerFile
+
+T = TypeVar("T", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Config:
+class ServerConfig:
     """
-    The content of manifest.yaml, with all defaults filled in and all references resolved.
+    The settings that all products of a server share; `file` is the file with these settings.
 
-    `file` is its path. `verification` is None without signature settings, and then the `signature`
-    of all environments is off. `warnings` are printed when `floe serve` starts. Secrets are
-    SecretStr: neither repr nor digests contain them. `unset_variables` are the secrets whose
-    variables are not set, in the order of the file.
+    Secrets are SecretStr: neither repr nor digests contain them. `unset_variables` are the secrets
+    whose variables are not set, in the order of the file.
     """
 
     file: Path
-    path: PromotionPath
-    registry: RegistrySettings
-    secondaries: tuple[RegistrySettings, ...]
-    verification: Verification | None
-    policies: tuple[Policy, ...]
-    gate_limits: GateLimits
-    audit: Audit
-    webhooks: tuple[Webhook, ...]
     ledger: Ledger
     identity: Identity
     slack: Slack
@@ -76,11 +74,46 @@ class Config:
         if unset := self.unset(*sections):
             raise config_error(self.file, unset)
 
+    @property
+    def shared_warnings(self) -> Iterator[str]:
+        """Sentences about risky settings that are not those of one product."""
+        if self.web.public and isinstance(self.web.auth, NoSignIn):
+            yield "the web page is public without sign-in: everyone who reaches it can read it"
+        yield from unrestricted_issuers(self.identity.oidc, self.web.auth)
+
+
+@dataclass(frozen=True)
+class Config(ServerConfig):
+    """
+    The content of manifest.yaml, with all defaults filled in and all references resolved.
+
+    `file` is its path. If a server file lists it, it has the settings of that file too. `product`
+    is empty otherwise. `owner` is who answers for the product. `verification` is None without
+    signature settings, and then the `signature` of all environments is off. `warnings` are printed
+    when `floe serve` starts.
+    """
+
+    path: PromotionPath
+    registry: RegistrySettings
+    secondaries: tuple[RegistrySettings, ...]
+    verification: Verification | None
+    policies: tuple[Policy, ...]
+    gate_limits: GateLimits
+    audit: Audit
+    webhooks: tuple[Webhook, ...]
+    product: str = UNNAMED
+    owner: str | None = None
+
     @cached_property
     def policy(self) -> PolicyDocument:
         """All rules in one document; every record contains its digest."""
         return policy_document(
-            self.path, self.policies, self.verification, self.identity, self.ledger
+            self.path,
+            self.policies,
+            self.verification,
+            self.identity,
+            self.ledger,
+            self.product,
         )
 
     def environment_digest(self, name: str) -> str:
@@ -90,7 +123,17 @@ class Config:
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """Sentences about risky settings."""
-        return tuple(_warnings(self))
+        return (*self.product_warnings, *self.shared_warnings)
+
+    @property
+    def product_warnings(self) -> Iterator[str]:
+        """Sentences about risky settings of the product."""
+        if self.verification is None:
+            yield "signatures are not verified: artifacts.registry.verification is not configured"
+            return
+        off = [e.name for e in self.path.environments if e.signature is Enforcement.OFF]
+        if off:
+            yield f"signatures are not verified for: {', '.join(off)}"
 
     @property
     def exposures(self) -> tuple[str, ...]:
@@ -107,24 +150,68 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
     `path` and `message`. An unset variable is an error only of a command that needs it (see
     `Config.require`).
     """
-    tree = read_tree(path)
-    base = path.absolute().parent
-    problems = list(find_contradictions(tree))
+    return manifest_config(read_document(path), environ)
+
+
+def manifest_config(document: Document, environ: Mapping[str, str]) -> Config:
+    """Build the configuration of a manifest that no server file lists; see `load_config`."""
+    tree, base = document.tree, document.path.absolute().parent
+    file = validate(
+        ManifestFile, document, ManifestContext(base, environ), find_contradictions(tree)
+    )
+    server = shared_config(document, file)
+    return product_config(server, file.artifacts, document.path, ())
+
+
+def validate(
+    model: type[T], document: Document, context: ManifestContext, contradictions: Iterable[Problem]
+) -> T:
+    """Validate the values of `document`; ConfigError with all problems and `contradictions`."""
+    problems = list(contradictions)
     try:
-        file = ManifestFile.model_validate(tree, context=ManifestContext(base, environ))
+        file = model.model_validate(document.tree, context=context)
     except ValidationError as error:
-        problems = sort_problems(tree, [*translate_errors(error, tree), *problems])
-        raise config_error(path, problems) from error
+        problems += translate_errors(error, document.tree, model)
+        raise config_error(document.path, in_document(document, problems)) from error
     if problems:
-        raise config_error(path, sort_problems(tree, problems))
-    return _config(path, base, file, sort_problems(tree, find_unset_secrets(file)))
+        raise config_error(document.path, in_document(document, problems))
+    return file
 
 
-def _config(path: Path, base: Path, file: ManifestFile, unset: Iterable[Problem]) -> Config:
-    registry, promotion = file.artifacts.registry, file.artifacts.promotion
+def shared_config(document: Document, file: "ManifestFile | ServerFile") -> ServerConfig:
+    """Build the settings of `file` that are not those of one product."""
+    # Products have those of `defaults` among their own.
+    unset = (each for each in find_unset_secrets(file) if each.path[0] != "defaults")
+    return ServerConfig(
+        file=document.path,
+        ledger=file.ledger,
+        identity=file.identity,
+        slack=file.slack,
+        web=file.web,
+        state_dir=file.state.dir or document.path.absolute().parent / ".floe",
+        state_url=file.state.url,
+        state_listen_url=file.state.listen_url,
+        state_schema=file.state.schema_name,
+        unset_variables=tuple(in_document(document, unset)),
+    )
+
+
+def product_config(
+    server: ServerConfig, artifacts: Artifacts, file: Path, unset: Iterable[Problem], **own: object
+) -> Config:
+    """Add the settings of one product in `file` to those of the server; `own` replaces them."""
+    registry, promotion = artifacts.registry, artifacts.promotion
+    base = file.absolute().parent
+    shared = {each.name: getattr(server, each.name) for each in fields(ServerConfig)}
+    given: dict[str, Any] = {
+        **shared,
+        "file": file,
+        "unset_variables": (*unset, *server.unset_variables),
+        **own,
+    }
+    path = promotion_path(promotion, registry.verification)
     return Config(
-        file=path,
-        path=promotion_path(promotion, registry.verification),
+        path=roles_of(server.identity.roles).apply(path, given.get("product", UNNAMED)),
         registry=registry_settings(registry, base),
         secondaries=tuple(registry_settings(r, base) for r in promotion.secondary_registries),
         verification=registry.verification,
@@ -132,28 +219,8 @@ def _config(path: Path, base: Path, file: ManifestFile, unset: Iterable[Problem]
         gate_limits=promotion.gate_limits,
         audit=promotion.audit,
         webhooks=promotion.webhooks,
-        ledger=file.ledger,
-        identity=file.identity,
-        slack=file.slack,
-        web=file.web,
-        state_dir=file.state.dir or base / ".floe",
-        state_url=file.state.url,
-        state_listen_url=file.state.listen_url,
-        state_schema=file.state.schema_name,
-        unset_variables=tuple(unset),
+        **given,
     )
-
-
-def _warnings(config: Config) -> Iterator[str]:
-    if config.verification is None:
-        yield "signatures are not verified: artifacts.registry.verification is not configured"
-    else:
-        off = [e.name for e in config.path.environments if e.signature is Enforcement.OFF]
-        if off:
-            yield f"signatures are not verified for: {', '.join(off)}"
-    if config.web.public and isinstance(config.web.auth, NoSignIn):
-        yield "the web page is public without sign-in: everyone who reaches it can read it"
-    yield from unrestricted_issuers(config.identity.oidc, config.web.auth)
 
 
 def _exposures(registry: RegistrySettings) -> Iterator[str]:

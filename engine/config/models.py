@@ -1,6 +1,6 @@
 """The top level of manifest.yaml."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -10,6 +10,27 @@ from engine.config.people import Identity, Slack, Web
 from engine.config.promotion import Promotion
 from engine.config.registries import PrimaryRegistry
 from engine.config.state import State
+
+# Input is hidden because it may be a secret, and errors are printed in logs and tracebacks.
+TOP_LEVEL = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
+API_VERSION: Any = Field(alias="apiVersion", description="apiVersion: floe.dev/v1")
+ARTIFACTS: Any = Field(description="the registry and how artifacts are promoted")
+LEDGER: Any = Field(
+    default_factory=Ledger.model_construct,
+    description="the keys that sign the records, and trusted keys",
+)
+IDENTITY: Any = Field(
+    default_factory=Identity.model_construct, description="people, groups and issuers"
+)
+SLACK: Any = Field(
+    default_factory=Slack.model_construct, description="the channel and commands of the bot"
+)
+WEB: Any = Field(
+    default_factory=Web.model_construct, description="the page, and how people sign in"
+)
+STATE: Any = Field(
+    default_factory=State.model_construct, description="the state outside the registry"
+)
 
 
 class Artifacts(Section):
@@ -24,41 +45,30 @@ class Artifacts(Section):
 class ManifestFile(BaseModel):
     """The platform manifest. Unknown top-level keys belong to other tools."""
 
-    # Input is hidden because it may be a secret, and errors are printed in logs and tracebacks.
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True
-    )
+    model_config = TOP_LEVEL
 
-    api_version: Literal["floe.dev/v1"] = Field(
-        alias="apiVersion", description="apiVersion: floe.dev/v1"
-    )
+    api_version: Literal["floe.dev/v1"] = API_VERSION
     kind: Literal["Manifest"] = Field(description="kind: Manifest")
-    artifacts: Artifacts = Field(description="the registry and how artifacts are promoted")
-    ledger: Ledger = Field(
-        default_factory=Ledger.model_construct,
-        description="the keys that sign the records, and trusted keys",
-    )
-    identity: Identity = Field(
-        default_factory=Identity.model_construct, description="people, groups and issuers"
-    )
-    slack: Slack = Field(
-        default_factory=Slack.model_construct, description="the channel and commands of the bot"
-    )
-    web: Web = Field(
-        default_factory=Web.model_construct, description="the page, and how people sign in"
-    )
-    state: State = Field(
-        default_factory=State.model_construct, description="the state outside the registry"
-    )
+    artifacts: Artifacts = ARTIFACTS
+    ledger: Ledger = LEDGER
+    identity: Identity = IDENTITY
+    slack: Slack = SLACK
+    web: Web = WEB
+    state: State = STATE
 
 
 def config_schema() -> dict[str, JsonValue]:
     """Build the JSON Schema (draft 2020-12) of the file; it refuses unknown keys too."""
-    schema: dict[str, JsonValue] = ManifestFile.model_json_schema(by_alias=True)
+    return file_schema(ManifestFile, "floe manifest")
+
+
+def file_schema(model: type[BaseModel], title: str) -> dict[str, JsonValue]:
+    """Build the JSON Schema of a file of `model`."""
+    schema: dict[str, JsonValue] = model.model_json_schema(by_alias=True)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **{key: _without_absences(value) for key, value in schema.items()},
-        "title": "floe manifest",
+        "title": title,
     }
 
 

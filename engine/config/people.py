@@ -3,8 +3,9 @@
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, Tag
+from pydantic import AfterValidator, Field, PlainValidator, PrivateAttr, Tag
 
+from engine.config.environment_variables import FromVariable
 from engine.config.field_types import (
     AtLeastOne,
     Flag,
@@ -18,6 +19,7 @@ from engine.config.field_types import (
     variant,
 )
 from engine.config.issuers import OidcIssuer, OidcSignIn, Separator
+from engine.config.roles import RoleEntry
 
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
@@ -81,6 +83,12 @@ class Identity(Section):
         "through a server",
         examples=[["platform-admins"]],
     )
+    roles: Given[AtLeastOne[RoleEntry]] = Field(
+        default=None,
+        description="the roles of people; operators and approvers decide in environments without "
+        "lists of their own",
+        examples=[[{"role": "operator", "groups": ["sre"]}]],
+    )
     trust_os_user: Flag = Field(
         default=False,
         description="trust the operating system's user name; with an oci-layout registry only",
@@ -108,6 +116,18 @@ class Slack(Section):
     commands: SlashCommands = Field(
         default_factory=SlashCommands.model_construct, description="the names of the slash commands"
     )
+    _channels: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that belong to the product; none unless its product file names some."""
+        return self._channels
+
+    def of_product(self, channel: str | None, channels: tuple[str, ...]) -> "Slack":
+        """Return the settings of a product whose file names these; changes go to `channel`."""
+        slack = self.model_copy(update={"channel": channel or self.channel})
+        slack._channels = tuple(dict.fromkeys([channel, *channels] if channel else channels))
+        return slack
 
 
 class NoSignIn(Section):
@@ -146,6 +166,15 @@ SignIn = Annotated[
 ]
 
 
+class RegistryEvents(Section):
+    """The events that registries send to `POST /-/registry-events`."""
+
+    token_env: FromVariable = Field(
+        description="the environment variable with the token that registries send",
+        examples=["REGISTRY_EVENTS_TOKEN"],
+    )
+
+
 class Web(Section):
     """The web page and its sign-in."""
 
@@ -157,7 +186,16 @@ class Web(Section):
     public: Flag = Field(
         default=False, description="listen on public addresses even without sign-in"
     )
+    visibility: Literal["everybody", "members"] = Field(
+        default="everybody",
+        description="who sees a product: everybody who can sign in, or only the people in its "
+        "rules and in identity.roles",
+    )
     auth: SignIn = Field(
         default_factory=lambda: NoSignIn.model_construct(mode="none"),
         description="how people sign in",
+    )
+    registry_events: Given[RegistryEvents] = Field(
+        default=None,
+        description="accept the events of registries, and read a product when its registry changes",
     )

@@ -1,16 +1,15 @@
 """The section `artifacts.promotion`: the path, its gates and its rules."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, Strict, Tag
+from pydantic import Field, JsonValue, Tag
 
+from engine.config.approvals import ApprovalsEntry, BreakGlassEntry, ZonedTime
 from engine.config.environment_variables import Filled, ResolvedPath
 from engine.config.field_types import (
     AlwaysOn,
     AtLeastOne,
     Command,
-    Duration,
     EnvironmentName,
     Flag,
     GateSeconds,
@@ -27,8 +26,8 @@ from engine.config.field_types import (
 from engine.config.limits import GateLimits, OwnLimits
 from engine.config.registries import RegistryEntry
 from engine.config.webhooks import Webhook
+from engine.config.windows import WindowEntry
 from engine.domain.gate import ScannerFormat, Severity
-from engine.domain.record_base import in_utc
 
 
 class GateEntry(Section):
@@ -139,36 +138,13 @@ class AuthorizationEntry(Section):
     )
 
 
-class ApprovalsEntry(Section):
-    """The approvals that a change needs."""
-
-    required: Annotated[int, Strict()] = Field(
-        default=0, ge=0, le=50, description="the number of other people who must approve"
-    )
-    groups: Given[Names] = Field(
-        default=None, description="groups of approvers; without it, all authorized operators"
-    )
-    expires_after: Duration = Field(
-        default=24 * 3600,
-        description="the time that a change waits for approval",
-        examples=["4h", "30m", "2d"],
-        json_schema_extra={"default": "24h"},
-    )
-    rollback: Flag = Field(default=False, description="whether rollbacks wait for approval too")
-
-
-def _in_calendar(time: datetime) -> datetime:
-    in_utc(time)
-    return time
-
-
 class LockEntry(Section):
     """A lock that only an edit of the file removes."""
 
     locked: Flag = Field(description="whether the environment is locked")
     reason: Given[Text] = Field(default=None, description="the reason, shown in refusals")
     locked_by: Given[Text] = Field(default=None, description="the person who locked it")
-    locked_at: Given[Annotated[AwareDatetime, AfterValidator(_in_calendar)]] = Field(
+    locked_at: Given[ZonedTime] = Field(
         default=None, description="the time, with its zone", examples=["2026-01-31T09:00:00Z"]
     )
 
@@ -189,6 +165,16 @@ class EnvironmentEntry(Section):
         default_factory=ApprovalsEntry.model_construct, description="approvals that a change needs"
     )
     lock: Given[LockEntry] = Field(default=None, description="a lock in the file")
+    after: Given[tuple[EnvironmentName, ...]] = Field(
+        default=None,
+        description="environments from which versions come; default: the one before it in the list",
+        examples=[["eu-canary", "us-canary"]],
+    )
+    sources: Literal["any", "all"] = Field(
+        default="all",
+        alias="from",
+        description="whether a version must have passed all environments in after, or any of them",
+    )
 
 
 class Policy(Section):
@@ -280,6 +266,12 @@ class Promotion(Section):
         default_factory=GateLimits.model_construct, description="limits of gate commands"
     )
     policies: tuple[Policy, ...] = Field(default=(), description="rules of policy_compliance")
+    windows: tuple[WindowEntry, ...] = Field(
+        default=(), description="when environments may be changed, and when not"
+    )
+    break_glass: Given[BreakGlassEntry] = Field(
+        default=None, description="groups that may skip rules in an incident"
+    )
     secondary_registries: tuple[RegistryEntry, ...] = Field(
         default=(), description="registries that get every promoted artifact too"
     )
@@ -288,3 +280,7 @@ class Promotion(Section):
         description="the audit backend",
     )
     webhooks: tuple[Webhook, ...] = Field(default=(), description="URLs that get events")
+    compare_builds: Flag = Field(
+        default=False,
+        description="compare commits, packages and size of an artifact with the running one",
+    )

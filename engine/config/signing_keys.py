@@ -7,13 +7,9 @@ from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import BeforeValidator, SecretStr, ValidationInfo
 
-from engine.config.environment_variables import (
-    KeyFile,
-    UnsetSecret,
-    context_of,
-    read_key_file,
-)
+from engine.config.environment_variables import KeyFile, UnsetSecret, read_key_file
 from engine.config.field_types import variable_name
+from engine.config.validation_context import context_of
 from engine.domain.errors import ConfigError
 
 SigningKind = Literal["env", "file", "awskms", "gcpkms", "azurekms", "hashivault"]
@@ -91,7 +87,9 @@ def _signing_key(value: Any, info: ValidationInfo) -> SigningKey | UnsetSecret:
     context = context_of(info)
     if kind == "file":
         return SigningKey("file", str(context.base / address))
-    if kind == "env" and not context.environ.get(variable_name(address)):
+    if kind == "env":
+        context.variables.add(variable_name(address))
+    if kind == "env" and not context.environ.get(address):
         return UnsetSecret(f"the environment variable {address} is not set")
     pem = SecretStr(context.environ[address]) if kind == "env" else None
     return SigningKey(cast(SigningKind, kind), address, pem)

@@ -7,7 +7,9 @@ from pydantic import Field, Strict
 from engine.config.environment_variables import Filled, SecretUrl
 from engine.config.field_types import AtLeastOne, Given, HeaderName, Section
 
-Event = Literal["promote", "rollback", "restore", "lock", "unlock", "acknowledge", "rotate"]
+Event = Literal[
+    "promote", "rollback", "restore", "lock", "unlock", "acknowledge", "rotate", "release"
+]
 
 
 class Webhook(Section):
@@ -15,7 +17,9 @@ class Webhook(Section):
 
     url: SecretUrl = Field(description="https://…; ${NAME} is read from the environment")
     events: AtLeastOne[
-        Literal["promote", "rollback", "restore", "lock", "unlock", "acknowledge", "rotate"]
+        Literal[
+            "promote", "rollback", "restore", "lock", "unlock", "acknowledge", "rotate", "release"
+        ]
     ] = Field(default=("promote", "rollback"), description="the events to deliver")
     headers: dict[HeaderName, Filled] = Field(
         default_factory=dict,

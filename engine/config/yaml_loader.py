@@ -1,6 +1,7 @@
 """Parses manifest.yaml into plain values: bounded, and by the rules of YAML 1.2."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import yaml
 from engine.config.files import read_file
 from engine.domain.errors import ConfigError
 from engine.domain.text import printable
+
+Key = str | int
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 40
@@ -39,71 +42,118 @@ for _name, _pattern, _first in (
     )
 
 
-def read_tree(path: Path) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The values of the file `path`, and the lines that they start in."""
+
+    path: Path
+    tree: dict[str, object]
+    node: yaml.Node
+
+    def line(self, path: tuple[Key, ...]) -> int:
+        """Return the line, from 1, of the value at `path` or of the nearest section above it."""
+        node, mark = self.node, self.node.start_mark
+        for key in path:
+            found = _inner(node, key)
+            if found is None:
+                break
+            mark, node = found
+        return int(mark.line) + 1
+
+
+def read_document(path: Path) -> Document:
     """Parse the mapping in `path`; ConfigError that names the file for other content."""
-    text = _text(path)
     try:
-        _check_bounds(path, text)
+        tree, node = _parse(_text(path))
+    except _InvalidFileError as error:
+        line = error.mark.line + 1 if error.mark else None
+        # Callers print a line per problem, so the name must not add one.
+        place = printable(f"{path}:{line}" if line else str(path))
+        problem = {"path": "", "message": str(error), "file": str(path), "line": line}
+        raise ConfigError(f"{place}: {error}", {"problems": [problem]}) from error
+    return Document(path, tree, node)
+
+
+class _InvalidFileError(Exception):
+    """The content of a file cannot be used; `mark` is the place, if it is known."""
+
+    def __init__(self, problem: str, mark: Any = None) -> None:
+        super().__init__(problem)
+        self.mark = mark
+
+
+def _parse(text: str) -> tuple[dict[str, object], yaml.Node]:
+    try:
+        _check_bounds(text)
         loader = _Loader(text)
         try:
             node = loader.get_single_node()
-            _Inspection(path).check(node)
+            _Inspection().check(node)
             tree = loader.construct_document(node) if node else None
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
-        line = _line(getattr(error, "problem_mark", None) or getattr(error, "context_mark", None))
-        raise ConfigError(f"{path}{line}: not valid YAML: {_problem(error)}") from error
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        raise _InvalidFileError(f"not valid YAML: {_problem(error)}", mark) from error
     if not isinstance(tree, dict):
-        raise ConfigError(f"{path}: not a mapping: start it with apiVersion: floe.dev/v1")
-    return tree
+        raise _InvalidFileError("not a mapping: start it with apiVersion: floe.dev/v1")
+    return tree, node
+
+
+def _inner(node: yaml.Node, key: Key) -> tuple[Any, yaml.Node] | None:
+    """Find the value of `key` in `node`, and the mark at which the reader looks for it."""
+    if isinstance(node, yaml.MappingNode):
+        # The last one wins, as merged keys (<<) come first.
+        for name, value in reversed(node.value):
+            if name.value == str(key):
+                return name.start_mark, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+        return node.value[key].start_mark, node.value[key]
+    return None
 
 
 def _text(path: Path) -> str:
     try:
         content = read_file(path, MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; name one with --manifest") from error
+        raise _InvalidFileError("no such file; name one with --manifest") from error
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        raise _InvalidFileError(f"cannot be read: {error.strerror}") from error
     if len(content) > MAX_BYTES:
-        raise ConfigError(f"{path}: larger than the limit of {MAX_BYTES} bytes")
+        raise _InvalidFileError(f"larger than the limit of {MAX_BYTES} bytes")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from error
+        raise _InvalidFileError(f"not UTF-8 text (byte {error.start})") from error
 
 
-def _check_bounds(path: Path, text: str) -> None:
+def _check_bounds(text: str) -> None:
     """Refuse a file that would exhaust the C stack or take too long, before composing it."""
     depth = values = 0
     for event in yaml.parse(text, _Loader):
         values += isinstance(event, yaml.NodeEvent)
         if values > MAX_VALUES:
-            raise ConfigError(f"{path}: more than the limit of {MAX_VALUES} values")
+            raise _InvalidFileError(f"more than the limit of {MAX_VALUES} values")
         if getattr(event, "tag", None) is not None:
-            raise ConfigError(
-                f"{path}{_line(event.start_mark)}: YAML tags are not supported: quote the text"
-            )
+            raise _InvalidFileError("YAML tags are not supported: quote the text", event.start_mark)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            raise ConfigError(f"{path}: nested more than {MAX_DEPTH} levels deep")
+            raise _InvalidFileError(f"nested more than {MAX_DEPTH} levels deep")
 
 
 class _Inspection:
     """Checks a composed document for its size with expanded aliases, and for repeated keys."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self) -> None:
         self._values = 0
 
     def check(self, node: yaml.Node | None, depth: int = 0) -> None:
         self._values += 1
         if depth > MAX_DEPTH or self._values > MAX_VALUES:
-            raise ConfigError(f"{self._path}: its aliases expand to too many values: use fewer")
+            raise _InvalidFileError("its aliases expand to too many values: use fewer")
         if node is None:
             return
         if isinstance(node, yaml.MappingNode):
@@ -121,19 +171,12 @@ class _Inspection:
         seen: dict[str, int] = {}
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self._refuse(key, "a key must be a word")
+                raise _InvalidFileError("a key must be a word", key.start_mark)
             line = key.start_mark.line + 1
             if key.value in seen:
                 problem = f"{printable(key.value)} is repeated (first in line {seen[key.value]})"
-                self._refuse(key, problem)
+                raise _InvalidFileError(problem, key.start_mark)
             seen[key.value] = line
-
-    def _refuse(self, node: yaml.Node, problem: str) -> None:
-        raise ConfigError(f"{self._path}{_line(node.start_mark)}: {problem}")
-
-
-def _line(mark: Any) -> str:
-    return f", line {mark.line + 1}" if mark else ""
 
 
 def _problem(error: yaml.YAMLError) -> str:

@@ -9,8 +9,9 @@ from engine.domain.errors import UsageError
 from engine.domain.ledger import ChainEnd
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
-from engine.domain.record import AcknowledgeRecord, AnyRecord
+from engine.domain.record import AnyRecord
 from engine.domain.request import AcknowledgeRequest
+from engine.domain.upkeep_records import AcknowledgeRecord
 from engine.ports import LedgerReader, Progress
 
 

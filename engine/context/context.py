@@ -1,15 +1,27 @@
 """The context of any request: the target and its state on the ledger."""
 
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from engine.context.comparison import read_build, read_findings
 from engine.context.facts import Fact, Facts
+from engine.context.loosened_rules import RuleHistory
 from engine.domain.artifact import Digest
+from engine.domain.break_glass import OpenReview
 from engine.domain.environment import Enforcement, Environment
-from engine.domain.errors import RegistryAnswerError
+from engine.domain.errors import RegistryAnswerError, RegistryError
 from engine.domain.identity import Directory
 from engine.domain.impact.content import Content, read_content
+from engine.domain.impact.delta import (
+    Build,
+    Delta,
+    compare_builds,
+    compare_findings,
+    unknown_findings,
+)
 from engine.domain.ledger import ChainEnd, LedgerEntry
 from engine.domain.manifest import Manifest, ManifestView
 from engine.domain.path import PromotionPath
@@ -17,10 +29,12 @@ from engine.domain.plan import Effect, GateMode
 from engine.domain.record import AnyRecord, Previous
 from engine.domain.request import PromotionRequest, Request, RollbackRequest
 from engine.domain.rights import Rights
+from engine.domain.scan import ScanFindings
 from engine.domain.signature import SignatureVerdict
 from engine.domain.state import EMPTY, EnvironmentState, LockState, lock_in_force
 from engine.domain.status import Alignment, EnvironmentStatus
 from engine.domain.trace import SPAN_VERIFY
+from engine.domain.windows import Reading
 from engine.ports import (
     GateRunner,
     LedgerReader,
@@ -31,6 +45,7 @@ from engine.ports import (
     RegistryReader,
     Verifier,
 )
+from engine.ports.calendars import NO_CALENDARS, Calendars, read_calendars
 from engine.ports.telemetry import NO_SPAN, Span
 from engine.tracing import TracedProgress
 
@@ -50,6 +65,8 @@ class Sources:
     verifier: Verifier = field(default_factory=NoVerifier)
     enforcer: PolicyEnforcer = field(default_factory=NoPolicies)
     span: Span = NO_SPAN
+    rules: RuleHistory | None = None
+    calendars: Calendars = NO_CALENDARS
 
 
 class Context(Facts):
@@ -74,6 +91,11 @@ class Context(Facts):
         self._requested_at = (
             request.asked_at if isinstance(request, PromotionRequest | RollbackRequest) else None
         )
+        # Locks and keys have no version.
+        self._version = str(getattr(request, "version", ""))
+        self.glass: str | None = (
+            request.break_glass if isinstance(request, PromotionRequest | RollbackRequest) else None
+        )
         self._sources = sources
         self._progress = TracedProgress(progress, sources.span)
 
@@ -86,6 +108,38 @@ class Context(Facts):
     def target_head(self) -> LedgerEntry | None:
         """The newest entry of the target's ledger."""
         return self.target_end.head
+
+    @Fact
+    def open_reviews(self) -> Mapping[str, tuple[OpenReview, ...] | RegistryError]:
+        """
+        The open reviews of each environment, or why its ledger cannot be read.
+
+        They are read for a break-glass only, which an unreadable ledger of the target stops.
+        """
+        if not self.glass:
+            return {}
+        found: dict[str, tuple[OpenReview, ...] | RegistryError] = {}
+        found[self.target.name] = self.state.reviews
+        for name in self.path.names:
+            if name not in found:
+                try:
+                    head = self._sources.ledger.end(name).head
+                except RegistryError as error:
+                    found[name] = error
+                else:
+                    found[name] = head.state.reviews if head else ()
+        return found
+
+    @Fact
+    def loosened_rules(self) -> tuple[str, ...]:
+        """Warnings about rules that are looser than at the newest entry of the target."""
+        rules = self._sources.rules
+        return rules.warnings(self.target_head) if rules else ()
+
+    @Fact
+    def calendars(self) -> Mapping[str, Reading]:
+        """The occurrences of the windows of the target that come from calendars."""
+        return read_calendars(self._sources.calendars, self.target.windows, self.now)
 
     @Fact
     def newest_change(self) -> LedgerEntry | None:
@@ -113,6 +167,67 @@ class Context(Facts):
     def latest(self) -> Digest | None:
         """The digest of `latest`, which deployments of the target follow."""
         return self._sources.registry.resolve(self.target.latest)
+
+    @Fact
+    def current_promotion(self) -> LedgerEntry | None:
+        """The promotion of the version that the target runs now."""
+        head, state = self.target_head, self.state
+        if head is None or state.digest is None:
+            return None
+        return self._sources.ledger.find_promotion(head, Digest(state.digest), state.version)
+
+    @Fact
+    def running_findings(self) -> ScanFindings | None:
+        """The kept findings of the running version; None without any, or without a scan here."""
+        if self.target.scan_rules is None or self.replaced is None:
+            return None
+        return read_findings(self._sources.registry, self.current_promotion)
+
+    @Fact
+    def running_build(self) -> Build | None:
+        """The running artifact; None where builds are not compared."""
+        if not self.target.compares_builds or self.replaced is None:
+            return None
+        digest, version = Digest(self.replaced.digest), self.replaced.version
+        return read_build(self._sources.registry, digest, version)
+
+    @Fact
+    def coming_build(self) -> Build | None:
+        """The artifact of the request; None where builds are not compared."""
+        if not self.target.compares_builds or self.replaced is None or self.artifact is None:
+            return None
+        return read_build(self._sources.registry, self.artifact, self._version)
+
+    @property
+    def coming_findings(self) -> ScanFindings | None:
+        """The findings of the artifact of the request; None if they are not known."""
+        return None
+
+    @property
+    def replaced(self) -> Previous | None:
+        """The running version, if it has another digest than the artifact of the request."""
+        artifact, previous = self.artifact, self.previous
+        other = artifact and previous and previous.digest != str(artifact.digest)
+        return previous if other else None
+
+    def delta(self) -> Delta | None:
+        """The differences from the running version, as far as facts about them were read."""
+        replaced, artifact, fields = self.replaced, self.artifact, dict[str, Any]()
+        if replaced is None or artifact is None:
+            return None
+        unknown: list[str] = []
+        if self.target.scan_rules and self.is_read(Context.running_findings):
+            running, coming = self.running_findings, self.coming_findings
+            fields["vulnerabilities"] = running and coming and compare_findings(running, coming)
+            unknown += unknown_findings((replaced.version, running), (self._version, coming))
+        old, new = self.peek(Context.running_build), self.peek(Context.coming_build)
+        if old and new:
+            fields |= compare_builds(old, new)
+            unknown += [build.problem for build in (old, new) if build.problem]
+        if not fields:
+            return None
+        digest = str(artifact.digest)
+        return Delta(running=replaced, digest=digest, unknown=tuple(unknown), **fields)
 
     @Fact
     def effect(self) -> Effect:

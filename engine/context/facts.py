@@ -1,6 +1,6 @@
 """Facts: values that are read once, in parallel, and only if they were declared."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from threading import Lock
@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from engine.domain.errors import PromotionError
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -56,6 +57,13 @@ class Facts:
                 self.recall(fact)
         finally:
             self._fetching = False
+
+    def each(self, read: Callable[[S], T], values: Sequence[S]) -> tuple[T, ...]:
+        """Call `read` with all `values` side by side; in this thread where the pool is full."""
+        futures = [self._pool.submit(read, value) for value in values[1:]]
+        first = [read(value) for value in values[:1]]
+        rest = zip(futures, values[1:], strict=True)
+        return (*first, *(read(v) if each.cancel() else each.result() for each, v in rest))
 
     def peek(self, fact: Fact[T]) -> T | None:
         """Get the fact if it was read, without reading it; None otherwise."""

@@ -1,4 +1,4 @@
-"""The facts of a lock or an unlock."""
+"""The facts of a lock, an unlock or a release from quarantine."""
 
 from datetime import datetime
 
@@ -8,7 +8,8 @@ from engine.domain.ledger import LedgerEntry
 from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
 from engine.domain.record import LockRecord
-from engine.domain.request import LockRequest
+from engine.domain.request import LockRequest, ReleaseRequest
+from engine.domain.state import Quarantine
 from engine.ports import Progress
 
 
@@ -50,3 +51,29 @@ class UnlockContext(Context):
     @Fact
     def effect(self) -> Effect:
         return Effect.NOTHING if self.lock is None else Effect.CHANGE
+
+
+class ReleaseContext(Context):
+    """The facts about one release: a version that is not quarantined stays as it is."""
+
+    def __init__(
+        self,
+        request: ReleaseRequest,
+        path: PromotionPath,
+        sources: Sources,
+        now: datetime,
+        progress: Progress,
+        mode: GateMode = GateMode.RUN,
+    ) -> None:
+        super().__init__(request, path, sources, now, progress, mode)
+        self._version = str(request.version)
+
+    @property
+    def quarantine(self) -> Quarantine | None:
+        """The quarantine of the version in the target."""
+        held = (each for each in self.state.quarantined if each.version == self._version)
+        return next(held, None)
+
+    @Fact
+    def effect(self) -> Effect:
+        return Effect.CHANGE if self.quarantine else Effect.NOTHING

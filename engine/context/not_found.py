@@ -14,26 +14,27 @@ def not_found_error(
     tags: tuple[Tag, ...],
 ) -> ArtifactNotFoundError:
     """Build the error for a promotion of `version` to `target`; `repository` has only `tags`."""
-    source = path.before(target.name)
-    tag = source.tag(version) if source else version.tag
-    near = nearest_versions(version, _versions_in(path, source, tags))
+    sources = path.sources(target.name)
+    wanted = [each.tag(version) for each in sources] or [version.tag]
+    missing = "' or '".join(map(str, wanted))
+    near = nearest_versions(version, _versions_in(path, sources, tags))
     hint = f"Nearest there: {', '.join(map(str, near))}" if near else "There are no versions"
     published = target.tag(version)
-    if source is None and published in tags:
+    if not sources and published in tags:
         hint = f"A build published '{published}' already, so {target} needs no promotion"
     return ArtifactNotFoundError(
-        f"There is no '{tag}' in {repository}. {hint}",
-        {"tag": str(tag), "nearest": [str(each) for each in near]},
+        f"There is no '{missing}' in {repository}. {hint}",
+        {"tag": str(wanted[0]), "nearest": [str(each) for each in near]},
     )
 
 
 def _versions_in(
-    path: PromotionPath, source: Environment | None, tags: tuple[Tag, ...]
+    path: PromotionPath, sources: tuple[Environment, ...], tags: tuple[Tag, ...]
 ) -> list[Version]:
-    """All versions that the source has."""
-    wanted = source.name if source else NO_ENVIRONMENT
+    """All versions that one of the sources has."""
+    wanted = {each.name for each in sources} or {NO_ENVIRONMENT}
     readings = [path.read(tag) or _parse_build_tag(tag) for tag in tags]
-    return [r.version for r in readings if r and r.environment == wanted and not r.rollback]
+    return [r.version for r in readings if r and r.environment in wanted and not r.rollback]
 
 
 def _parse_build_tag(tag: Tag) -> TagReading | None:

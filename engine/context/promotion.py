@@ -1,38 +1,42 @@
 """The facts of a promotion."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from statistics import median
 from time import monotonic
+from typing import TypeVar
 
-from engine.context.context import Context, Sources
+from engine.context.comparison import read_findings, read_vex
+from engine.context.context import Sources
 from engine.context.facts import Fact
-from engine.context.not_found import not_found_error
-from engine.domain.artifact import Digest, Tag, Version
+from engine.context.source_facts import SourceFacts
+from engine.domain.artifact import Digest, Version
 from engine.domain.compliance import baseline_violations
-from engine.domain.environment import Environment
-from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.domain.gate import Gate, GateKind, GateResult, GateStatus, ScanResult
 from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
 from engine.domain.impact.content import read_content
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
-from engine.domain.move import Move
 from engine.domain.path import NO_ENVIRONMENT, PromotionPath
 from engine.domain.plan import Effect, GateMode
 from engine.domain.policy import PolicySubject
-from engine.domain.record import AnyRecord, PromotionRecord
+from engine.domain.record import PromotionRecord
 from engine.domain.request import PromotionRequest
+from engine.domain.scan import ScanFindings, findings_of
 from engine.domain.trace import SPAN_GATE
-from engine.ports import GateSubject, LedgerReader, Progress
+from engine.ports import GateSubject, Progress
 from engine.tracing import record_gate_result
 
+T = TypeVar("T")
 # The number of newest records from which the usual duration of a gate is computed.
 _RUNS = 20
 # The number of newest records that are searched for versions that an older one undoes.
 _UNDONE = 200
 
 
-class PromotionContext(Context):
+class PromotionContext(SourceFacts):
     """The facts about one promotion at one time."""
 
     def __init__(
@@ -45,63 +49,12 @@ class PromotionContext(Context):
         mode: GateMode = GateMode.RUN,
     ) -> None:
         super().__init__(request, path, sources, now, progress, mode)
-        self.version = request.version
         self._request = request
-        self.source: Environment | None = path.before(request.target)
-
-    @property
-    def source_tag(self) -> Tag:
-        """The tag of the artifact before the promotion: the build's own, or that of the source."""
-        version = self.version
-        return self.source.tag(version) if self.source else version.tag
-
-    @Fact
-    def manifest(self) -> Manifest:
-        """The artifact, pinned by its digest from here on."""
-        registry, tag = self._sources.registry, self.source_tag
-        manifest = registry.fetch(tag)
-        if manifest is None:
-            tags = registry.tags()
-            # A registry on a file system may briefly hide a manifest while it is being tagged.
-            manifest = registry.fetch(tag) if tag in tags else None
-            if manifest is None:
-                raise not_found_error(
-                    self.path, self.version, self.target, registry.reference, tags
-                )
-        return manifest
 
     @Fact
     def occupant(self) -> Digest | None:
         """The digest that already has the target's tag of this version, if any."""
         return self._sources.registry.resolve(self.target.tag(self.version))
-
-    @Fact
-    def source_head(self) -> LedgerEntry | None:
-        """The newest entry of the source's ledger; None for the build."""
-        return self._sources.ledger.head(self.source.name) if self.source else None
-
-    @Fact
-    def source_promotion(self) -> LedgerEntry | None:
-        """The newest committed promotion of this digest into the source."""
-        if self.source == self.path.entry and not self.target.separation_of_duties:
-            # Builds publish into the first environment; only separation of duties needs it there.
-            return None
-        return self._promotion(self.source_head)
-
-    @Fact
-    def source_entry(self) -> LedgerEntry | None:
-        """The newest committed promotion of this digest, under this version, into the source."""
-        newest = self.source_promotion
-        if newest is None or _version(newest) == str(self.version):
-            return newest
-        return self._promotion(self.source_head, str(self.version))
-
-    @Fact
-    def source_record(self) -> LedgerEntry | None:
-        """The newest entry that brought this version to the source, with any digest."""
-        if self.source_head is None or self.source_entry is not None:
-            return self.source_entry
-        return self._sources.ledger.find_arrival(self.source_head, self.version)
 
     @Fact
     def target_record(self) -> LedgerEntry | None:
@@ -120,18 +73,6 @@ class PromotionContext(Context):
         if self.occupant != self.manifest.digest and not lost:
             return None
         return self._promotion(self.target_head, str(self.version))
-
-    @Fact
-    def source_rollback(self) -> LedgerEntry | None:
-        """
-        The rollback of the source from this artifact, unless it was promoted there again since.
-
-        Only the newest record about the artifact counts.
-        """
-        head, digest = self.source_head, str(self.manifest.digest)
-        if head is None or head.state.digest == digest or not head.state.may_have_had(self.version):
-            return None
-        return find_rollback(self._sources.ledger, head, digest)
 
     @property
     def running_version(self) -> Version | None:
@@ -225,7 +166,33 @@ class PromotionContext(Context):
             source=self.source.name if self.source else NO_ENVIRONMENT,
             target=self.target.name,
         )
-        return self._sources.gate_runner.run(self.target.gates, subject, self._progress)
+        gates = [self._with_waivers(gate) for gate in self.target.gates]
+        return self._sources.gate_runner.run(gates, subject, self._progress)
+
+    def _with_waivers(self, gate: Gate) -> Gate:
+        waivers = self.state.waivers_in_force(self.now)
+        if gate.security is None:
+            return gate
+        sources, digest = self._sources, self.manifest.digest
+        vex = partial(read_vex, sources.verifier, sources.registry, digest, self.now)
+        return replace(gate, security=replace(gate.security, waivers=waivers, vex=vex))
+
+    @Fact
+    def source_findings(self) -> ScanFindings | None:
+        """The findings that a source kept, for a dry run, in which no scan runs."""
+        if self.target.scan_rules is None or self.mode is GateMode.RUN or self.replaced is None:
+            return None
+        entries = (each for each in self.source_promotions if each and findings_of(each.record))
+        return read_findings(self._sources.registry, next(entries, None))
+
+    @property
+    def coming_findings(self) -> ScanFindings | None:
+        ran = self.peek(PromotionContext.gate_results) or ()
+        documents = (each.document for each in ran if isinstance(each, ScanResult))
+        document = next(documents, None)
+        if document is None:
+            return self.peek(PromotionContext.source_findings)
+        return ScanFindings.decode(document)
 
     @property
     def current(self) -> bool:
@@ -240,29 +207,6 @@ class PromotionContext(Context):
     @Fact
     def committed_entry(self) -> LedgerEntry | None:
         return self.target_promotion
-
-    def _promotion(
-        self, head: LedgerEntry | None, version: str | None = None
-    ) -> LedgerEntry | None:
-        if head is None:
-            return None
-        return self._sources.ledger.find_promotion(head, self.manifest.digest, version)
-
-
-def _version(entry: LedgerEntry) -> str | None:
-    return entry.record.version if isinstance(entry.record, PromotionRecord) else None
-
-
-def find_rollback(ledger: LedgerReader, head: LedgerEntry, digest: str) -> LedgerEntry | None:
-    """Find the rollback from `digest` that no newer record about it follows; None without one."""
-    newest = ledger.find(head, digest, lambda record: _concerns(record, digest))
-    move = Move.of(newest.record) if newest else None
-    return newest if move and move.withdraws(digest) else None
-
-
-def _concerns(record: AnyRecord, digest: str) -> bool:
-    move = Move.of(record)
-    return move is not None and move.concerns(digest)
 
 
 def _newer(text: str, version: Version) -> bool:

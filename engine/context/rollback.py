@@ -3,16 +3,19 @@
 from datetime import datetime
 from itertools import islice
 
+from engine.context.comparison import read_findings, read_vex
 from engine.context.context import Context, Sources
 from engine.context.facts import Fact
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import (
     ConflictError,
     ContentMissingError,
+    RegistryAnswerError,
     VersionNotPromotedError,
 )
 from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
 from engine.domain.impact.content import read_content
+from engine.domain.impact.delta import find_worse
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.move import goes_forward
@@ -21,6 +24,7 @@ from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.request import RollbackRequest
+from engine.domain.scan import ScanFinding, ScanFindings
 from engine.ports import Progress
 
 # After this many taken tags, a person should look at them.
@@ -73,12 +77,32 @@ class RollbackContext(Context):
         return self._sources.ledger.find_promotion(head, self.manifest.digest, str(self.version))
 
     @Fact
-    def current_promotion(self) -> LedgerEntry | None:
-        """The promotion of the version that the target runs now."""
-        head, state = self.target_head, self.state
-        if head is None or state.digest is None:
+    def kept_findings(self) -> ScanFindings | None:
+        """The kept findings of the version to return to; None without any, or without a scan."""
+        if self.target.scan_rules is None or self.replaced is None:
             return None
-        return self._sources.ledger.find_promotion(head, Digest(state.digest), state.version)
+        return read_findings(self._sources.registry, self.promotion)
+
+    @Fact
+    def worse_findings(self) -> tuple[ScanFinding, ...]:
+        """
+        The findings of the version to return to that block, that the running version lacks, and
+        that neither a waiver nor a signed OpenVEX document clears; none if a scan is unknown.
+        """
+        rules, running, kept = self.target.scan_rules, self.running_findings, self.kept_findings
+        if rules is None or running is None or kept is None or running.truncated:
+            return ()
+        waivers = self.state.waivers_in_force(self.now)
+        worse = tuple(
+            each
+            for each in find_worse(running, kept, rules)
+            if not any(waiver.covers(each.ids, each.package, each.purl) for waiver in waivers)
+        )
+        return self._without_cleared(worse) if worse else ()
+
+    @property
+    def coming_findings(self) -> ScanFindings | None:
+        return self.kept_findings
 
     @property
     def forward(self) -> bool:
@@ -149,6 +173,14 @@ class RollbackContext(Context):
     @property
     def artifact(self) -> Manifest | None:
         return self.manifest
+
+    def _without_cleared(self, worse: tuple[ScanFinding, ...]) -> tuple[ScanFinding, ...]:
+        sources = self._sources
+        try:
+            said = read_vex(sources.verifier, sources.registry, self.manifest.digest, self.now)
+        except RegistryAnswerError:
+            return worse
+        return tuple(each for each in worse if not said.clear(each)) if said else worse
 
     def _fetch_recorded(self) -> Manifest:
         """Fetch an artifact whose tag is missing, by the digest in its record."""

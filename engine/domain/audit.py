@@ -33,6 +33,7 @@ class RemarkKind(StrEnum):
     DUTIES = "duties"  # the promoter into the source promoted it further
     OVERRIDE = "override"  # a rule was broken, and no override is recorded
     LOCKED = "locked"  # changed while a lock was in force
+    WINDOW = "window"  # changed while a freeze window was closed
     NAME = "name"  # version, tag and digest do not belong together
     TIME = "time"  # times run backwards
     TIMESTAMP = "timestamp"  # a timestamp is not valid, or contradicts the time of its record

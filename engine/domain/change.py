@@ -1,21 +1,23 @@
-"""A change: one promotion or rollback, from its request to its end."""
+"""A change: one promotion, rollback or waiver, from its request to its end."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from pydantic import Field, JsonValue
-from pydantic_core import from_json, to_json
 
-from engine.domain.error_record import restore_error
-from engine.domain.errors import Details, PromotionError
+from engine.domain.approval_rules import RuleState
+from engine.domain.change_facts import Ended, Fingerprint, Person, StoredFinding
 from engine.domain.gate import GateResult
 from engine.domain.impact.analysis import ImpactAnalysis
-from engine.domain.operator import IdentitySource, Operator
+from engine.domain.impact.delta import Delta
+from engine.domain.names import Names
+from engine.domain.operator import Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
-from engine.domain.record import ApprovalRecord, Previous, RegistrySync, SignatureStatus
-from engine.domain.record_base import TraceText, UtcTime, Value
+from engine.domain.product import UNNAMED, qualified
+from engine.domain.record import Previous, RegistrySync, SignatureStatus
+from engine.domain.record_base import ApprovalRecord, TraceText, UtcTime, Value, is_unset
+from engine.domain.waiver import WaiverTerms
 
 
 class ChangeState(StrEnum):
@@ -24,6 +26,7 @@ class ChangeState(StrEnum):
     CHECKING = "checking"
     BLOCKED = "blocked"
     AWAITING_APPROVAL = "awaiting_approval"
+    SCHEDULED = "scheduled"
     EXECUTING = "executing"
     PROMOTED = "promoted"
     REJECTED = "rejected"
@@ -34,10 +37,16 @@ class ChangeState(StrEnum):
     CANCELLED = "cancelled"
 
 
-# The time in which floe must carry out a change that waits for no person: a request that is
-# carried out days later would undo newer changes.
+# A change that waits for no person must end within it: days later it would undo newer ones.
 LIFETIME = timedelta(hours=1)
-OPEN = frozenset({ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL, ChangeState.EXECUTING})
+OPEN = frozenset(
+    {
+        ChangeState.CHECKING,
+        ChangeState.AWAITING_APPROVAL,
+        ChangeState.SCHEDULED,
+        ChangeState.EXECUTING,
+    }
+)
 WORKED_ON = frozenset({ChangeState.CHECKING, ChangeState.EXECUTING})
 # All other moves are defects, and `Change.moved` refuses them.
 TRANSITIONS: dict[ChangeState, frozenset[ChangeState]] = {
@@ -45,6 +54,7 @@ TRANSITIONS: dict[ChangeState, frozenset[ChangeState]] = {
         {
             ChangeState.BLOCKED,
             ChangeState.AWAITING_APPROVAL,
+            ChangeState.SCHEDULED,
             ChangeState.EXECUTING,
             # The version was promoted already.
             ChangeState.PROMOTED,
@@ -57,11 +67,23 @@ TRANSITIONS: dict[ChangeState, frozenset[ChangeState]] = {
     ),
     ChangeState.AWAITING_APPROVAL: frozenset(
         {
+            ChangeState.SCHEDULED,
             ChangeState.EXECUTING,
             ChangeState.REJECTED,
             ChangeState.EXPIRED,
             ChangeState.SUPERSEDED,
             ChangeState.STALE,
+            ChangeState.CANCELLED,
+        }
+    ),
+    ChangeState.SCHEDULED: frozenset(
+        {
+            # Its time has come: everything is checked again.
+            ChangeState.CHECKING,
+            # It was moved to another time, for which it is not approved.
+            ChangeState.AWAITING_APPROVAL,
+            ChangeState.REJECTED,
+            ChangeState.EXPIRED,
             ChangeState.CANCELLED,
         }
     ),
@@ -72,132 +94,23 @@ TRANSITIONS: dict[ChangeState, frozenset[ChangeState]] = {
             ChangeState.STALE,
             ChangeState.BLOCKED,
             ChangeState.FAILED,
-            # An approval no longer counts, or the target is locked: the change waits again.
+            # An approval no longer counts, or the target is locked or closed: it waits again.
             ChangeState.AWAITING_APPROVAL,
         }
     ),
 }
 
 
-class Person(Value):
-    """An operator as stored in a change; rights are read again before anything is written."""
-
-    name: str
-    id: str
-    source: IdentitySource
-    verified: bool
-    groups: frozenset[str] = frozenset()
-    names: frozenset[str] = frozenset()
-    claimed: frozenset[str] = frozenset()
-    doubt: str = ""
-
-    @classmethod
-    def of(cls, operator: Operator) -> "Person":
-        return cls(
-            name=operator.name,
-            id=operator.id,
-            source=operator.source,
-            verified=operator.verified,
-            groups=frozenset(operator.groups),
-            names=frozenset(operator.names),
-            claimed=frozenset(operator.claimed),
-            doubt=operator.doubt,
-        )
-
-    @property
-    def operator(self) -> Operator:
-        return Operator(
-            self.name,
-            self.id,
-            self.source,
-            self.verified,
-            self.groups,
-            self.names,
-            self.claimed,
-            self.doubt,
-        )
-
-    def same_as(self, operator: Operator) -> bool:
-        """Whether both are one person, also by an alias that is newer than the change."""
-        return self.operator.same_as(operator)
-
-
-class Fingerprint(Value):
-    """
-    The facts that approvers agree to; a change becomes stale when one of them differs.
-
-    The sequence of the ledger, locks, refusals, group members and durations are not part of it.
-    `configuration` is the digest of the target's effective configuration, `verdicts` the status
-    of every gate and of the signature, `rolled_back` describes a rollback of the source from the
-    version.
-    """
-
-    digest: str
-    action: str
-    version: str
-    source: str | None
-    target: str
-    running_version: str | None
-    running_digest: str | None
-    configuration: str
-    verdicts: dict[str, str] = Field(default_factory=dict)
-    rolled_back: str | None = None
-
-    def differences(self, other: "Fingerprint") -> tuple[str, ...]:
-        """List the fields that differ in `other`, each with the agreed and the found value."""
-        return tuple(_differences(self.model_dump(), other.model_dump()))
-
-
-class StoredFinding(Value):
-    """A finding as it is stored in a change."""
-
-    check: str
-    outcome: str
-    reason: str
-
-
-class Ended(Value):
-    """The error that ended a change; `by` and `interface` name the person and interface, if any."""
-
-    reason_code: str
-    message: str
-    exit_code: int
-    by: str | None = None
-    interface: str | None = None
-    # The class of the error; changes that ended under earlier versions of floe may lack it.
-    error: str | None = None
-    details: dict[str, JsonValue] = Field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls, error: PromotionError, operator: Operator | None = None, interface: str | None = None
-    ) -> "Ended":
-        """The end of a change in `error`, decided by `operator` if given."""
-        return cls(
-            reason_code=error.reason_code,
-            message=str(error),
-            exit_code=error.exit_code,
-            by=operator.name if operator else None,
-            interface=interface,
-            error=error.kind,
-            details=from_json(to_json(error.details, fallback=str)),
-        )
-
-    def as_error(self, details: Details) -> PromotionError:
-        """The error again, with `details` added to its own."""
-        return restore_error(
-            self.error, self.reason_code, self.exit_code, self.message, self.details | dict(details)
-        )
-
-
 class Change(Value):
     """
     A request with its state and its outcome.
 
-    `id` is empty for a change that no store keeps. `revision` grows by one with every move, and
-    moves are compare-and-swap on (state, revision). `record_id`, `anchor`, `artifact_tag` and
-    `recorded_at` come from the committed record once the change took effect; `unchanged` means that
-    an earlier run had done it. Durations are seconds, times UTC.
+    The `version` of a waiver is its vulnerability.
+
+    `id` is empty for a change that no store keeps, and `product` where there is one manifest.
+    `revision` grows by one with every move, and moves are compare-and-swap on (state, revision).
+    `record_id`, `anchor`, `artifact_tag` and `recorded_at` come from the committed record once the
+    change took effect; `unchanged` means that an earlier run had done it. Times are UTC.
     """
 
     id: str
@@ -206,7 +119,9 @@ class Change(Value):
     source: str | None
     target: str
     reason: str | None = None
+    quarantine: bool = Field(default=True, exclude_if=bool)
     overrides: Overrides = NO_OVERRIDES
+    waiver: WaiverTerms | None = Field(default=None, exclude_if=lambda terms: terms is None)
     requester: Person
     interface: str
     trace_id: TraceText
@@ -221,11 +136,19 @@ class Change(Value):
     approvals: tuple[ApprovalRecord, ...] = ()
     # The persons behind `approvals`, in the same order: their groups are read again before writing.
     approvers: tuple[Person, ...] = ()
+    # How far each rule is filled; empty where a number of approvals is enough.
+    rules: tuple[RuleState, ...] = Field(default=(), exclude_if=is_unset)
+    # From `escalates_at` on, members of `escalates_to` may fill any rule.
+    escalates_at: UtcTime | None = Field(default=None, exclude_if=is_unset)
+    escalates_to: tuple[str, ...] = Field(default=(), exclude_if=is_unset)
     fingerprint: Fingerprint | None = None
     findings: tuple[StoredFinding, ...] = ()
     gate_results: tuple[GateResult, ...] = ()
+    # The findings that a gate result names, as base64, until they are kept with the record.
+    scan: str | None = Field(default=None, repr=False, exclude_if=lambda value: value is None)
     signature: SignatureStatus | None = None
     impact: ImpactAnalysis | None = None
+    delta: Delta | None = Field(default=None, exclude_if=lambda value: value is None)
     policy_digest: str | None = None
     previous: Previous | None = None
     warnings: tuple[str, ...] = ()
@@ -238,17 +161,34 @@ class Change(Value):
     ended: Ended | None = None
     superseded_by: str | None = None
     context: dict[str, JsonValue] = Field(default_factory=dict)
+    product: str = UNNAMED
+    scheduled_at: UtcTime | None = Field(default=None, exclude_if=is_unset)
+    # The freeze window that holds it back after its approval.
+    closed_by: str = Field(default="", exclude_if=is_unset)
 
     @property
     def open(self) -> bool:
         return self.state in OPEN
 
     @property
+    def place(self) -> str:
+        """The target among the environments of all products, like `checkout/prod`."""
+        return qualified(self.product, self.target)
+
+    @property
     def missing_approvals(self) -> int:
         return max(0, self.required - len(self.approvals))
 
+    @property
+    def open_rules(self) -> tuple[RuleState, ...]:
+        """The rules that need more approvals."""
+        return tuple(rule for rule in self.rules if rule.missing)
+
     def approved_by(self, operator: Operator) -> bool:
-        return any(person.same_as(operator) for person in self.approvers)
+        """Whether `operator` approved, or another person did so for them."""
+        delegated = Names(given.delegated_by for given in self.approvals if given.delegated_by)
+        known = any(person.same_as(operator) for person in self.approvers)
+        return known or not delegated.isdisjoint(operator.identities)
 
     @property
     def deadline(self) -> datetime | None:
@@ -256,14 +196,20 @@ class Change(Value):
         The time at which it expires; None for a change that ended.
 
         It is `expires_at` while approvals are missing, otherwise an hour after the last approval,
-        or after the request where no approval is needed.
+        or after the request where no approval is needed. For a scheduled change it is not before
+        an hour after its time.
         """
         if not self.open:
             return None
         if self.state is ChangeState.AWAITING_APPROVAL and self.missing_approvals:
             return self.expires_at
         accepted = max((given.approved_at for given in self.approvals), default=self.created_at)
-        return accepted + LIFETIME
+        return max(accepted, self.scheduled_at or accepted) + LIFETIME
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether it is scheduled, and its time has come."""
+        due = self.scheduled_at is not None and now >= self.scheduled_at
+        return due and self.state is ChangeState.SCHEDULED
 
     def overdue(self, now: datetime) -> bool:
         """Whether its deadline has passed, even if its state does not say so yet."""
@@ -274,21 +220,6 @@ class Change(Value):
         if state is not self.state and state not in TRANSITIONS.get(self.state, frozenset()):
             raise ValueError(f"change {self.id}: {self.state} never becomes {state}")
         fields = changes | {"state": state, "revision": self.revision + 1}
+        if state not in OPEN:
+            fields["scan"] = None
         return Change.model_validate(dict(self) | fields)
-
-
-def _differences(agreed: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
-    for name, value in agreed.items():
-        other = found[name]
-        if value == other:
-            continue
-        if isinstance(value, dict):
-            for key in sorted(value.keys() | other.keys()):
-                if value.get(key) != other.get(key):
-                    yield f"{name}.{key}: {_format_difference(value.get(key), other.get(key))}"
-        else:
-            yield f"{name}: {_format_difference(value, other)}"
-
-
-def _format_difference(agreed: str | None, found: str | None) -> str:
-    return f"{agreed or 'nothing'} -> {found or 'nothing'}"

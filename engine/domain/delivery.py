@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from engine.domain.product import UNNAMED
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -23,6 +25,7 @@ class Delivery:
     created_at: datetime
     attempts: int = 0
     problem: str | None = None
+    product: str = UNNAMED
 
 
 @dataclass(frozen=True, slots=True)

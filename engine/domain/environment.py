@@ -1,13 +1,16 @@
 """Environments and their rules."""
 
-from collections.abc import Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from engine.domain.approval_rules import ApprovalRule, Delegate, Escalation, assign, choices
 from engine.domain.artifact import Tag, Version
-from engine.domain.gate import Gate
+from engine.domain.break_glass import BreakGlassRules
+from engine.domain.gate import Gate, SecurityRules
 from engine.domain.names import Names
+from engine.domain.windows import Window
 
 
 class Enforcement(StrEnum):
@@ -38,15 +41,49 @@ class Authorization:
 
 @dataclass(frozen=True, slots=True)
 class Approvals:
-    """The number of approvals that a change needs, and the time in which they must be given."""
+    """
+    The number of approvals that a change needs, and the time in which they must be given.
+
+    Without `groups`, those who may change the environment approve. `operators` are approvers by
+    name, besides the groups; only roles name them. Where there are `rules`, `required` and `groups`
+    are the sums of theirs. `delegates` may approve for others.
+    """
 
     required: int = 0
     groups: Set[str] | None = None
     expires_after_seconds: int = 24 * 3600
     rollback: bool = False
+    operators: Set[str] = frozenset()
+    rules: tuple[ApprovalRule, ...] = ()
+    escalation: Escalation | None = None
+    delegates: tuple[Delegate, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.rules:
+            object.__setattr__(self, "required", sum(rule.count for rule in self.rules))
+            object.__setattr__(self, "groups", {g for rule in self.rules for g in rule.groups})
         object.__setattr__(self, "groups", _names(self.groups))
+        object.__setattr__(self, "operators", Names(self.operators))
+
+    @property
+    def approvers(self) -> tuple[str, ...]:
+        """The groups and names of approvers; empty where those who may promote approve too."""
+        return tuple(sorted(Names((*(self.groups or ()), *self.operators))))
+
+    def escalated_to(self, asked_at: datetime, at: datetime) -> Names:
+        """The further groups that may approve at `at` a change of the time `asked_at`."""
+        later = self.escalation
+        passed = later is not None and at >= asked_at + timedelta(seconds=later.after_seconds)
+        return later.groups if later and passed else Names()
+
+    def assign(
+        self, given: Sequence[tuple[Iterable[str], datetime]], asked_at: datetime
+    ) -> tuple[int | None, ...]:
+        """Assign approvals, each with the groups of its person and its time, to `rules`."""
+        people = [
+            choices(groups, self.rules, self.escalated_to(asked_at, at)) for groups, at in given
+        ]
+        return assign(people, [rule.count for rule in self.rules])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +97,13 @@ class FixedLock:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An environment of the promotion path, with its rules."""
+    """
+    An environment of the promotion path, with its rules.
+
+    `after` names the environments from which versions come, in the order of the path; empty for
+    the one before it in the list. With `any_source` one of them is enough. With `compares_builds`,
+    a change shows the differences of the artifact from the running one.
+    """
 
     name: str
     gates: tuple[Gate, ...] = ()
@@ -68,6 +111,11 @@ class Environment:
     approvals: Approvals = field(default_factory=Approvals)
     signature: Enforcement = Enforcement.OFF
     fixed_lock: FixedLock | None = None
+    break_glass: BreakGlassRules | None = None
+    after: tuple[str, ...] = ()
+    any_source: bool = False
+    windows: tuple[Window, ...] = ()
+    compares_builds: bool = False
 
     @property
     def latest(self) -> Tag:
@@ -83,6 +131,11 @@ class Environment:
         return Tag(f"{version}-{self.name}-rollback-{number}")
 
     @property
+    def scan_rules(self) -> SecurityRules | None:
+        """The rules of its security scan; None without one."""
+        return next((gate.security for gate in self.gates if gate.security), None)
+
+    @property
     def separation_of_duties(self) -> bool:
         return self.authorization is not None and self.authorization.separation_of_duties
 
@@ -90,7 +143,11 @@ class Environment:
     def groups(self) -> Names:
         """All groups in its rules."""
         allowed = (self.authorization.allowed_groups if self.authorization else None) or ()
-        return Names((*allowed, *(self.approvals.groups or ())))
+        later = self.approvals.escalation
+        further = later.groups if later else ()
+        glass = self.break_glass
+        incident = (*glass.groups, *(glass.review_groups or ())) if glass else ()
+        return Names((*allowed, *(self.approvals.groups or ()), *further, *incident))
 
     def __str__(self) -> str:
         return self.name

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import engine.domain.release_errors  # noqa: F401 - its classes are found by their base
+from engine.domain import release_errors
 from engine.domain.errors import Details, PromotionError
 
 
@@ -13,6 +15,7 @@ def restore_error(
 
     An unknown `kind` is kept: programs read the same type as before.
     """
+    _ = release_errors  # its classes are found below PromotionError
     classes = list(_classes(PromotionError))
     for matches in (
         lambda each: each.kind == kind,

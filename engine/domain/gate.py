@@ -1,10 +1,16 @@
 """Gates: commands that must pass before a promotion, and their results."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from engine.domain.waiver import Waiver
+
+if TYPE_CHECKING:  # few gates need it
+    from engine.domain.openvex import VexStatements
 
 
 class GateKind(StrEnum):
@@ -43,13 +49,19 @@ class ScannerFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecurityRules:
-    """The rules by which a scanner's report passes or fails (FR-054 … FR-057)."""
+    """
+    The rules by which a scanner's report passes or fails (FR-054 … FR-057).
+
+    `waivers` are those in force in the target. `vex` reads the statements about the artifact.
+    """
 
     scanner_format: ScannerFormat = ScannerFormat.TRIVY
     block_on_severity: frozenset[Severity] = frozenset({Severity.CRITICAL, Severity.HIGH})
     ignore_unfixed: bool = False
     block_on_secrets: bool = False
     block_on_eol: bool = False
+    waivers: tuple[Waiver, ...] = ()
+    vex: "Callable[[], VexStatements | None]" = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,10 @@ class _Value(BaseModel):
 
 
 class SecuritySummary(_Value):
-    """Counts of findings by severity, and the blocking findings (FR-056)."""
+    """
+    Counts of findings by severity, and the blocking findings (FR-056). `findings` is the digest of
+    the document with all of them, which is kept in the registry.
+    """
 
     critical_count: int = Field(ge=0)
     high_count: int = Field(ge=0)
@@ -92,6 +107,10 @@ class SecuritySummary(_Value):
     unknown_count: int = Field(ge=0)
     blocking_cves: tuple[str, ...] = ()
     ignored_unfixed: int = Field(default=0, ge=0)
+    # Left out where no findings are kept, so that older records keep their bytes.
+    findings: str | None = Field(
+        default=None, pattern=r"^sha256:[0-9a-f]{64}$", exclude_if=lambda value: value is None
+    )
 
 
 class GateResult(_Value):
@@ -104,8 +123,30 @@ class GateResult(_Value):
     details: dict[str, JsonValue] = Field(default_factory=dict)
     security_summary: SecuritySummary | None = None
 
+    @property
+    def waived(self) -> tuple[str, ...]:
+        """The keys of the waivers without which it would have failed."""
+        used = self.details.get("waived")
+        uses = used if isinstance(used, list) else []
+        return tuple(str(each["waiver"]) for each in uses if isinstance(each, dict))
+
     @model_validator(mode="after")
     def _require_error_of_failure(self) -> Self:
         if self.status is GateStatus.FAILED and not self.error:
             raise ValueError(f"gate {self.gate} failed without an error")
         return self
+
+    @property
+    def recorded(self) -> "GateResult":
+        """The result as records have it."""
+        return self
+
+
+class ScanResult(GateResult):
+    """The answer of a scan, with the document of its findings, which is no part of records."""
+
+    document: bytes = Field(exclude=True, repr=False)
+
+    @property
+    def recorded(self) -> GateResult:
+        return GateResult.model_validate(self.model_dump())

@@ -9,9 +9,10 @@ from engine.domain.errors import ConflictError
 from engine.domain.key_trust import KeyState, rotation_fault
 from engine.domain.manifest import Descriptor, Manifest
 from engine.domain.public_key import PublicKey
-from engine.domain.record import AnyRecord, RotateRecord
+from engine.domain.record import AnyRecord
 from engine.domain.record_index import Link, RecordIndex, covers_head, index_after, keys_of
 from engine.domain.state import EMPTY, EnvironmentState, state_after
+from engine.domain.upkeep_records import RotateRecord
 
 # Sequence to digest.
 Links = Mapping[int, Digest]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
+from engine.domain.release_records import ReleaseRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +12,8 @@ class Move:
     """
     A promotion or rollback that brought `version` with `digest`, recorded at `sequence`.
 
-    `left` is the digest from which a rollback returned; None for a promotion.
+    `left` is the digest from which a rollback returned; None for a promotion. A `release` ends the
+    quarantine of the digest, and brings nothing.
     """
 
     sequence: int
@@ -22,11 +24,12 @@ class Move:
     left: str | None
     operator: str
     operator_id: str
+    release: bool = False
 
     @classmethod
     def of(cls, record: AnyRecord, sequence: int = 0) -> "Move | None":
         """The move in `record`; None for a record of another kind."""
-        if not isinstance(record, PromotionRecord | RollbackRecord):
+        if not isinstance(record, PromotionRecord | RollbackRecord | ReleaseRecord):
             return None
         rollback = isinstance(record, RollbackRecord)
         return cls(
@@ -38,14 +41,16 @@ class Move:
             left=record.previous_digest if isinstance(record, RollbackRecord) else None,
             operator=record.operator,
             operator_id=record.operator_id,
+            release=isinstance(record, ReleaseRecord),
         )
 
     def promotes(self, digest: str, version: str | None = None) -> bool:
         """Whether it is a promotion of `digest`, under any version or the given one."""
-        return not self.rollback and self.digest == digest and version in (None, self.version)
+        brings = not (self.rollback or self.release)
+        return brings and self.digest == digest and version in (None, self.version)
 
     def concerns(self, digest: str) -> bool:
-        """Whether it brings `digest`, or rolls back from it."""
+        """Whether it brings `digest`, rolls back from it or releases it."""
         return digest in (self.digest, self.left)
 
     def withdraws(self, digest: str) -> bool:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.domain.record_base import is_unset
 
 Rule = Literal["version order", "rolled back"]
 _RULES = ("version order", "rolled back")
@@ -12,20 +14,27 @@ _RULES = ("version order", "rolled back")
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """The rules that a promotion asks to override, and the `reason`; false without any."""
+    """
+    The rules that a promotion asks to override, and the `reason`; false without any.
+
+    With an `incident` it is a break-glass, which skips further rules.
+    """
 
     allow_older: bool = False
     override_rollback: bool = False
     reason: str = ""
+    incident: Annotated[str, Field(exclude_if=is_unset)] = ""
 
     def __bool__(self) -> bool:
-        return self.allow_older or self.override_rollback
+        return self.allow_older or self.override_rollback or bool(self.incident)
 
     @property
     def options(self) -> tuple[str, ...]:
         """The command line options that request them."""
         older = ("--allow-older",) if self.allow_older else ()
-        return (*older, "--override-rollback") if self.override_rollback else older
+        rolled_back = ("--override-rollback",) if self.override_rollback else ()
+        glass = ("--break-glass", f"--incident {self.incident}") if self.incident else ()
+        return (*older, *rolled_back, *glass)
 
 
 NO_OVERRIDES = Overrides()

@@ -14,7 +14,9 @@ from engine.domain.request import (
     AcknowledgeRequest,
     LockRequest,
     PromotionRequest,
+    ReleaseRequest,
     RestoreRequest,
+    ReviewRequest,
     RollbackRequest,
     RotateRequest,
     UnlockRequest,
@@ -26,6 +28,7 @@ _DURATION = re.compile(
     "".join(rf"(?:(?P<{unit}>[0-9]{{1,8}}){unit})?" for unit in _UNITS), re.ASCII
 )
 _KEY_ID = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_INCIDENT = 100
 _SHORTEST, _LONGEST = 60, 30 * 86400
 # The most rollbacks of an environment to one version.
 MOST_ROLLBACKS = 99_999
@@ -43,19 +46,16 @@ def parse_promotion_request(
     """
     Parse a promotion by one step along `path`.
 
-    Without `source` it is the environment before `target`. `v1.2.3-dev` is parsed as `v1.2.3`
-    when the source is `dev`. UsageError (2) for an invalid version, environment or reason,
+    Without `source` it is that of `target` on the path. `v1.2.3-dev` is parsed as `v1.2.3` when the
+    source is `dev`. UsageError (2) for an invalid version, environment or reason,
     InvalidTransitionError (9) for a step that is not on the path.
     """
-    if source is None:
-        before = path.before(target)
-        source = before.name if before else NO_ENVIRONMENT
-    path.step(source, target)
-    if source != NO_ENVIRONMENT:
-        version = version.removesuffix(f"-{source}")
-    parsed = parse_version(version)
-    _require_unambiguous(path, parsed, source)
-    _require_unambiguous(path, parsed, target)
+    source = path.source(target) if source is None else path.step(source, target)
+    names = [each.name for each in path.sources(target)]
+    suffix = next((f"-{name}" for name in names if version.endswith(f"-{name}")), "")
+    parsed = parse_version(version.removesuffix(suffix))
+    for name in (*(names or [NO_ENVIRONMENT]), target):
+        _require_unambiguous(path, parsed, name)
     checked = _require_reason(overrides)
     return PromotionRequest(parsed, source, target, operator, trace_id, overrides=checked)
 
@@ -67,6 +67,9 @@ def parse_rollback_request(
     operator: Operator,
     trace_id: str,
     reason: str | None,
+    incident: str = "",
+    *,
+    quarantine: bool = True,
 ) -> RollbackRequest:
     """
     Parse a rollback of `target` to `version`, which may be given as its tag there (`v1.2.2-prod`).
@@ -85,7 +88,34 @@ def parse_rollback_request(
             "128 characters"
         ) from error
     why = "" if reason is None else reason_text(reason)
-    return RollbackRequest(parsed, target, operator, trace_id, why)
+    glass = incident.strip() or None
+    return RollbackRequest(
+        parsed, target, operator, trace_id, why, None, glass, quarantine=quarantine
+    )
+
+
+def parse_incident(break_glass: bool, incident: str) -> str:
+    """Return the incident of a break-glass, and otherwise an empty text; UsageError if unclear."""
+    text = incident.strip()
+    if break_glass is not bool(text):
+        raise UsageError("A break-glass names its incident: give --break-glass --incident INC-42")
+    if len(text) > _INCIDENT or not text.isprintable():
+        raise UsageError(f"An incident is one line of at most {_INCIDENT} characters")
+    return text
+
+
+def parse_review_request(
+    path: PromotionPath,
+    target: str,
+    operator: Operator,
+    trace_id: str,
+    record: str,
+    reason: str,
+    accepted: bool,
+) -> ReviewRequest:
+    """Parse a review; UsageError (2) for an invalid environment or reason."""
+    name = path.environment(target).name
+    return ReviewRequest(name, operator, trace_id, reason_text(reason), record, accepted)
 
 
 def parse_lock_request(
@@ -134,6 +164,20 @@ def parse_acknowledge_request(
         raise UsageError(f"{sequence} is not a number of an entry: the first one is 1")
     name = path.environment(target).name
     return AcknowledgeRequest(name, operator, trace_id, reason_text(reason), sequence)
+
+
+def parse_release_request(
+    path: PromotionPath,
+    target: str,
+    operator: Operator,
+    trace_id: str,
+    version: str,
+    reason: str,
+) -> ReleaseRequest:
+    """Parse a release; UsageError (2) for an invalid environment, version or reason."""
+    name = path.environment(target).name
+    parsed = parse_version(version.removesuffix(f"-{name}"))
+    return ReleaseRequest(name, operator, trace_id, reason_text(reason), parsed)
 
 
 def parse_rotate_request(
@@ -201,11 +245,13 @@ def parse_version(text: str) -> Version:
 
 def _require_reason(overrides: Overrides) -> Overrides:
     """Refuse overrides without a reason, and a reason without overrides."""
+    overrides = replace(overrides, incident=overrides.incident.strip())
     if overrides:
         return replace(overrides, reason=reason_text(overrides.reason))
     if overrides.reason.strip():
         raise UsageError(
-            "A promotion has a reason only with --allow-older or --override-rollback: leave it out"
+            "A promotion has a reason only with --allow-older, --override-rollback or "
+            "--break-glass: leave it out"
         )
     return NO_OVERRIDES
 

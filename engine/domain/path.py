@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from engine.domain.artifact import Tag, Version
 from engine.domain.environment import Environment
 from engine.domain.errors import InvalidTransitionError, UsageError
+from engine.domain.windows import Window
 
 # The source of promotions into the first environment: the version's own tag, pushed by the build.
 NO_ENVIRONMENT = "none"
@@ -23,16 +24,40 @@ class TagReading:
 
 @dataclass(frozen=True, slots=True)
 class PromotionPath:
-    """The ordered environments, for example dev, staging, prod (FR-001)."""
+    """
+    The environments, for example dev, staging, prod (FR-001), each after those it names.
+
+    Their order is that of the list; without `after` an environment follows the one before it.
+    """
 
     environments: tuple[Environment, ...]
 
+    def __post_init__(self) -> None:
+        for place, each in enumerate(self.environments):
+            if any(name not in self.names[:place] for name in each.after):
+                raise ValueError(f"{each} comes after an environment that is not before it")
+
     def __str__(self) -> str:
-        return " -> ".join(self.names)
+        return self.show("->")
+
+    def show(self, arrow: str) -> str:
+        """Write the path as text; a branch begins after a semicolon."""
+        chains = [self.entry.name]
+        last: str = self.entry.name
+        for each in self.environments[1:]:
+            source = self.source(each.name)
+            chains.append(f" {arrow} {each}" if source == last else f"; {source} {arrow} {each}")
+            last = each.name
+        return "".join(chains)
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(environment.name for environment in self.environments)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The freeze windows of all environments, each once."""
+        return tuple(dict.fromkeys(each for place in self.environments for each in place.windows))
 
     @property
     def entry(self) -> Environment:
@@ -49,26 +74,56 @@ class PromotionPath:
             {"environment": name, "environments": list(self.names)},
         )
 
-    def before(self, target: str) -> Environment | None:
-        """The environment before `target`; None for the first one, which builds publish into."""
-        place = self.environments.index(self.environment(target))
-        return self.environments[place - 1] if place else None
+    @property
+    def branches(self) -> bool:
+        """Whether an environment does not only follow the one before it in the list."""
+        return any(each.after for each in self.environments)
 
-    def step(self, source: str, target: str) -> tuple[Environment | None, Environment]:
+    def sources(self, target: str) -> tuple[Environment, ...]:
+        """The environments right before `target`; none for the first one, which builds fill."""
+        environment = self.environment(target)
+        if environment.after:
+            return tuple(self.environment(name) for name in environment.after)
+        place = self.environments.index(environment)
+        return self.environments[place - 1 : place] if place else ()
+
+    def source(self, target: str) -> str:
+        """The sources of `target` as one text: `none`, `staging`, `eu and us` or `eu or us`."""
+        word = " or " if self.environment(target).any_source else " and "
+        return word.join(each.name for each in self.sources(target)) or NO_ENVIRONMENT
+
+    def required(self, target: str) -> frozenset[str]:
+        """The environments that each version must pass before `target`."""
+        passed: dict[str, frozenset[str]] = {}
+        for each in self.environments:
+            ways = [passed[source.name] | {source.name} for source in self.sources(each.name)]
+            join = frozenset.intersection if each.any_source else frozenset.union
+            passed[each.name] = join(*ways) if ways else frozenset()
+        return passed[target]
+
+    def later(self, name: str) -> tuple[str, ...]:
+        """The environments that versions can reach from `name`, in the order of the path."""
+        found: list[str] = []
+        for each in self.environments:
+            if any(source.name in (name, *found) for source in self.sources(each.name)):
+                found.append(each.name)
+        return tuple(found)
+
+    def step(self, source: str, target: str) -> str:
         """
-        Resolve source and target; `source` may be `none` (FR-001).
+        Check a step, and return the `source` of `target`; one of several may be given (FR-001).
 
         InvalidTransitionError (9) unless `target` comes right after `source`.
         """
-        if source != NO_ENVIRONMENT:
-            self.environment(source)
-        before = self.before(target)
-        if source != (before.name if before else NO_ENVIRONMENT):
+        expected = self.source(target)
+        if source not in (expected, *(each.name for each in self.sources(target))):
+            if source != NO_ENVIRONMENT:
+                self.environment(source)
             raise InvalidTransitionError(
                 f"Cannot promote from '{source}' to '{target}'. Required path: {self}",
                 {"source": source, "target": target, "path": list(self.names)},
             )
-        return before, self.environment(target)
+        return expected
 
     def read(self, tag: Tag) -> TagReading | None:
         """

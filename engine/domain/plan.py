@@ -1,6 +1,6 @@
 """Plans: the findings and writes of a request, printed by a dry run and carried out otherwise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from engine.domain.artifact import Digest, Tag
@@ -8,10 +8,18 @@ from engine.domain.errors import ApprovalPendingError, PromotionError
 from engine.domain.finding import Finding, Outcome, first_error
 from engine.domain.gate import GateResult
 from engine.domain.impact.analysis import ImpactAnalysis
+from engine.domain.impact.delta import Delta
 from engine.domain.manifest import Manifest
 from engine.domain.overrides import Override, used_overrides
-from engine.domain.record import AnyRecord, ApprovalRecord, Previous, SignatureStatus
-from engine.domain.request import PromotionRequest, Request
+from engine.domain.record import AnyRecord, Previous, SignatureStatus
+from engine.domain.record_base import ApprovalRecord
+from engine.domain.request import (
+    ChangeRequest,
+    PromotionRequest,
+    Request,
+    RollbackRequest,
+    WaiveRequest,
+)
 
 # Frozen, so all plans without signature verification share one value.
 UNVERIFIED = SignatureStatus(enforcement="off")
@@ -27,6 +35,17 @@ class Action(StrEnum):
     UNLOCK = "unlock"
     ACKNOWLEDGE = "acknowledge"
     ROTATE = "rotate"
+    WAIVE = "waive"
+    UNWAIVE = "unwaive"
+    REVIEW = "review"
+    RELEASE = "release"
+
+
+ACTION_OF: dict[type[ChangeRequest], Action] = {
+    PromotionRequest: Action.PROMOTE,
+    RollbackRequest: Action.ROLLBACK,
+    WaiveRequest: Action.WAIVE,
+}
 
 
 class GateMode(StrEnum):
@@ -63,13 +82,15 @@ class Plan:
     The findings about a request and, if none blocks it, its exact writes.
 
     `manifest` is the artifact, pinned when it was first resolved (None for lock and unlock).
-    `impact` lists the effects of a return to an older version. `rolled_back` describes a rollback
+    `impact` lists the effects of a return to an older version, `delta` the differences from
+    the running version. `rolled_back` describes a rollback
     of the source from the version, if that is its newest event there. `previous` is the version
     that the target runs now. `committed` is the record of an earlier run of the same request.
 
     A plan with `mode` LIST has gates that did not run, and is never executed. `policy` findings
     depend on the world and are judged again at the moment of writing, `evidence` depends on the
-    artifact alone. `approvals` are those that count at the moment of writing.
+    artifact alone. `scan` is the document of findings that a gate result names. `approvals` are
+    those that count at the moment of writing.
     """
 
     action: Action
@@ -82,12 +103,15 @@ class Plan:
     writes: tuple[TagWrite, ...] = ()
     manifest: Manifest | None = None
     gate_results: tuple[GateResult, ...] = ()
+    scan: bytes | None = field(default=None, repr=False)
     signature: SignatureStatus = UNVERIFIED
     previous: Previous | None = None
     committed: AnyRecord | None = None
     impact: ImpactAnalysis | None = None
+    delta: Delta | None = None
     rolled_back: str | None = None
     approvals_required: int = 0
+    skipped: tuple[str, ...] = ()
     approvals: tuple[ApprovalRecord, ...] = ()
 
     @property

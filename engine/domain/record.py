@@ -5,6 +5,7 @@ Records are frozen, survive a round trip through JSON unchanged, and are closed:
 is an error. Times are UTC, digests `sha256:…`, durations milliseconds, ids UUIDs.
 """
 
+from operator import not_
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
@@ -12,10 +13,21 @@ from pydantic import ConfigDict, Field, TypeAdapter
 
 from engine.domain.gate import GateResult
 from engine.domain.impact.analysis import ImpactAnalysis
-from engine.domain.operator import IdentitySource
 from engine.domain.overrides import Override
-from engine.domain.public_key import MAX_KEYS, PublicKey
-from engine.domain.record_base import DigestText, Record, UtcTime, Value
+from engine.domain.record_base import ApprovalRecord, DigestText, Record, UtcTime, Value, is_unset
+from engine.domain.release_records import (
+    BreakGlass,
+    ReleaseRecord,
+    ReviewRecord,
+    UnwaiveRecord,
+    WaiveRecord,
+)
+from engine.domain.upkeep_records import (
+    AcknowledgeRecord,
+    RepairRecord,
+    RestoreRecord,
+    RotateRecord,
+)
 
 
 class Previous(Value):
@@ -40,17 +52,6 @@ class SignatureStatus(Value):
         return self.mode != "none" and self.problem is None
 
 
-class ApprovalRecord(Value):
-    """An approval: the approver, the time and the interface (slack, web, cli)."""
-
-    operator: str
-    operator_id: str
-    identity_source: IdentitySource
-    authorized_via: str
-    approved_at: UtcTime
-    interface: str
-
-
 class RegistrySync(Value):
     """How one secondary registry ended up (FR-028 … FR-030)."""
 
@@ -61,7 +62,11 @@ class RegistrySync(Value):
 
 
 class PromotionRecord(Record):
-    """FR-027; `requested_at` is when floe accepted a request that it carried out later."""
+    """
+    FR-027; `requested_at` is when floe accepted a request that it carried out later.
+
+    `sources` lists each environment that had to have the artifact, where there were several.
+    """
 
     kind: Literal["promotion"] = "promotion"
     promotion_id: UUID
@@ -69,6 +74,7 @@ class PromotionRecord(Record):
     artifact_tag: str
     version: str
     source_environment: str
+    sources: tuple[str, ...] = Field(default=(), exclude_if=not_)
     target_environment: str
     gate_results: tuple[GateResult, ...]
     signature_verified: bool
@@ -84,6 +90,7 @@ class PromotionRecord(Record):
     overrides: tuple[Override, ...] = ()
     impact_analysis: ImpactAnalysis | None = None
     previous: Previous | None = None
+    break_glass: BreakGlass | None = Field(default=None, exclude_if=is_unset)
 
     _id_field: ClassVar[str] = "promotion_id"
     _time_field: ClassVar[str] = "promoted_at"
@@ -91,7 +98,11 @@ class PromotionRecord(Record):
 
 
 class RollbackRecord(Record):
-    """FR-017; `requested_at` as in a promotion."""
+    """
+    FR-017; `requested_at` as in a promotion.
+
+    `quarantine` says whether the version that was left is quarantined; None in older records.
+    """
 
     kind: Literal["rollback"] = "rollback"
     rollback_id: UUID
@@ -101,6 +112,7 @@ class RollbackRecord(Record):
     environment: str
     previous_digest: DigestText | None = None
     previous_version: str | None = None
+    quarantine: bool | None = Field(default=None, exclude_if=lambda value: value is None)
     reason: str
     signature_verified: bool
     signature_status: SignatureStatus
@@ -112,31 +124,10 @@ class RollbackRecord(Record):
     registry_sync: tuple[RegistrySync, ...] = ()
     warnings: tuple[str, ...] = ()
     impact_analysis: ImpactAnalysis | None = None
+    break_glass: BreakGlass | None = Field(default=None, exclude_if=is_unset)
 
     _id_field: ClassVar[str] = "rollback_id"
     _time_field: ClassVar[str] = "rolled_back_at"
-
-
-class RestoreRecord(Record):
-    """
-    `latest` was put back to `artifact_digest`, which the ledger says, from `previous_digest`, where
-    it had been moved outside floe (None: it had been removed).
-    """
-
-    kind: Literal["restore"] = "restore"
-    restore_id: UUID
-    environment: str
-    version: str
-    artifact_digest: DigestText
-    previous_version: str | None = None
-    previous_digest: DigestText | None = None
-    reason: str = ""
-    authorization_passed: bool
-    authorized_via: str
-    restored_at: UtcTime
-
-    _id_field: ClassVar[str] = "restore_id"
-    _time_field: ClassVar[str] = "restored_at"
 
 
 class LockRecord(Record):
@@ -167,56 +158,6 @@ class UnlockRecord(Record):
 
     _id_field: ClassVar[str] = "unlock_id"
     _time_field: ClassVar[str] = "unlocked_at"
-
-
-class AcknowledgeRecord(Record):
-    """
-    An operator looked at number `void_sequence`; its content `void_digest` does not count.
-
-    Other content at the number is not acknowledged.
-    """
-
-    kind: Literal["acknowledge"] = "acknowledge"
-    acknowledge_id: UUID
-    environment: str
-    void_sequence: int = Field(ge=1)
-    void_digest: DigestText
-    reason: str
-    authorized_via: str
-    acknowledged_at: UtcTime
-
-    _id_field: ClassVar[str] = "acknowledge_id"
-    _time_field: ClassVar[str] = "acknowledged_at"
-
-
-class RotateRecord(Record):
-    """Later entries count if a key of `added` signed them, and not if one of `retired` did."""
-
-    kind: Literal["rotate"] = "rotate"
-    rotate_id: UUID
-    environment: str
-    added: tuple[PublicKey, ...] = Field(default=(), max_length=MAX_KEYS)
-    retired: tuple[PublicKey, ...] = Field(default=(), max_length=MAX_KEYS)
-    reason: str = ""
-    authorized_via: str
-    rotated_at: UtcTime
-
-    _id_field: ClassVar[str] = "rotate_id"
-    _time_field: ClassVar[str] = "rotated_at"
-
-
-class RepairRecord(Record):
-    """`tags` of the ledger had been removed outside floe, and were put back."""
-
-    kind: Literal["repair"] = "repair"
-    repair_id: UUID
-    environment: str
-    tags: tuple[str, ...] = Field(min_length=1)
-    reason: str
-    repaired_at: UtcTime
-
-    _id_field: ClassVar[str] = "repair_id"
-    _time_field: ClassVar[str] = "repaired_at"
 
 
 class RefusalRecord(Record):
@@ -265,8 +206,12 @@ AnyRecord = (
     | AcknowledgeRecord
     | RotateRecord
     | RepairRecord
+    | WaiveRecord
+    | UnwaiveRecord
+    | ReleaseRecord
     | RefusalRecord
     | RejectionRecord
+    | ReviewRecord
 )
 _ANY: TypeAdapter[AnyRecord] = TypeAdapter(
     Annotated[AnyRecord, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
@@ -280,8 +225,12 @@ RECORD_KINDS = (
     "acknowledge",
     "rotate",
     "repair",
+    "waive",
+    "unwaive",
+    "release",
     "refusal",
     "rejection",
+    "review",
 )
 
 

@@ -23,10 +23,38 @@ def in_utc(time: datetime) -> datetime:
 UtcTime = Annotated[AwareDatetime, AfterValidator(in_utc)]
 
 
+def is_unset(value: object) -> bool:
+    """Whether a field that older records lack is omitted from JSON: it is None or empty."""
+    return value is None or value in ("", ())
+
+
 class Value(BaseModel):
     """A frozen model that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class ApprovalRecord(Value):
+    """
+    An approval: the approver, the time and the interface (slack, web, cli).
+
+    `groups` are those by which the approver fills rules. A delegate approves in place of the person
+    `delegated_by`.
+    """
+
+    operator: str
+    operator_id: str
+    identity_source: IdentitySource
+    authorized_via: str
+    approved_at: UtcTime
+    interface: str
+    groups: tuple[str, ...] = Field(default=(), exclude_if=is_unset)
+    delegated_by: str | None = Field(default=None, exclude_if=is_unset)
+
+    @property
+    def by(self) -> str:
+        """The approver; a delegate is named with the person they stand in for."""
+        return f"{self.operator} for {self.delegated_by}" if self.delegated_by else self.operator
 
 
 class Record(Value):

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from engine.domain.artifact import Digest
-from engine.domain.record import AcknowledgeRecord, AnyRecord, PromotionRecord, RollbackRecord
+from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
+from engine.domain.release_records import ReleaseRecord
+from engine.domain.upkeep_records import AcknowledgeRecord
 
 # Readers compare the name in the record too, so two names with one key cost only a read.
 _DIGITS = 16
@@ -53,7 +55,7 @@ def key_of(name: str) -> str:
 def keys_of(record: AnyRecord) -> frozenset[str]:
     """The keys of the artifact that `record` brings or takes, or of the content it acknowledges."""
     match record:
-        case PromotionRecord():
+        case PromotionRecord() | ReleaseRecord():
             names = {record.artifact_digest, record.version}
         case RollbackRecord():
             names = {record.artifact_digest, record.version, record.previous_digest or ""} - {""}

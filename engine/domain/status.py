@@ -1,13 +1,16 @@
 """The status of environments."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.domain.artifact import Digest
-from engine.domain.errors import PromotionError
+from engine.domain.errors import PromotionError, UsageError
 from engine.domain.record import RegistrySync
 from engine.domain.state import EMPTY, EnvironmentState, LockState
+from engine.domain.text import printable
+from engine.domain.waiver import Waiver
+from engine.domain.windows import Outlook
 
 
 class Alignment(StrEnum):
@@ -21,6 +24,22 @@ class Alignment(StrEnum):
     UNKNOWN = "unknown"  # the ledger or `latest` cannot be read
 
 
+def reviewed_environment(rows: "Iterable[EnvironmentStatus]", record: str) -> str:
+    """
+    Find the environment in which `record` has an open review; UsageError without one.
+
+    If it is in none that can be read, the error of another one is raised.
+    """
+    error = None
+    for row in rows:
+        if any(each.record == record for each in row.state.reviews):
+            return row.name
+        error = error or row.error
+    if error is not None:
+        raise error
+    raise UsageError(f"Record '{printable(record)}' has no open review: nothing was changed")
+
+
 @dataclass(frozen=True, slots=True)
 class EnvironmentStatus:
     """
@@ -31,7 +50,9 @@ class EnvironmentStatus:
     `latest_version` is the version of `latest` if it deviates from the ledger and is known.
     `published` is the newest version of the build if nothing was ever promoted here.
     `ignored` are the numbers after the newest entry whose content does not count, `untrusted` those
-    of them that no trusted key signed.
+    of them that no trusted key signed. `waivers` are those in force now.
+    `after` has the sources of the environment where the path branches.
+    `windows` are those of its operations that have freeze windows.
     `error` says why the environment cannot be read; `state` is then the last known, or empty.
     """
 
@@ -45,6 +66,14 @@ class EnvironmentStatus:
     published: str | None = None
     ignored: tuple[int, ...] = ()
     untrusted: frozenset[int] = frozenset()
+    after: str = ""
+    waivers: tuple[Waiver, ...] = ()
+    windows: tuple[Outlook, ...] = ()
+
+    @property
+    def window(self) -> Outlook | None:
+        """Whether it is open for promotions, and until when; None without windows."""
+        return next((each for each in self.windows if each.operation == "promote"), None)
 
     @property
     def intrusions(self) -> tuple[str, ...]:

@@ -12,8 +12,12 @@ SPAN_ROLLBACK = "floe.oci.rollback"  # artifact_ref, environment, reason
 SPAN_LOCK = "floe.oci.lock"  # environment, reason
 SPAN_UNLOCK = "floe.oci.unlock"  # environment, reason
 SPAN_RESTORE = "floe.oci.restore"  # environment, reason
+SPAN_REVIEW = "floe.oci.review"  # environment, reason
 SPAN_ACKNOWLEDGE = "floe.oci.acknowledge"  # environment, reason
 SPAN_ROTATE = "floe.oci.rotate"  # environment, reason
+SPAN_WAIVE = "floe.oci.waive"  # environment, reason
+SPAN_UNWAIVE = "floe.oci.unwaive"  # environment, reason
+SPAN_RELEASE = "floe.oci.release"  # environment, reason
 SPAN_VERIFY = "floe.oci.promote.verify"  # enforcement_mode, cached
 SPAN_GATE = "floe.oci.gate."  # + the gate's kind: gate_type, duration_ms, status
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from engine.domain.artifact import Digest
 from engine.domain.entry_claims import Standing, claim_standing, claimed_artifacts
-from engine.domain.errors import PromotionError, UnavailableError
+from engine.domain.environment import Environment
+from engine.domain.errors import PromotionError, RegistryAnswerError, UnavailableError
 from engine.domain.ledger import ChainEnd, EntryClaim, LedgerEntry
 from engine.ports import LedgerReader
 
@@ -23,7 +24,7 @@ def complete_claimed(runner: "Runner", name: str, pending: Sequence[EntryClaim])
     A claim that cannot become an entry is removed. The caller holds the lease of `name`.
     LedgerUnreadableError if the ledger was cut: then the claims may be right and the ledger wrong.
     """
-    ledger, executor, place = runner.ledger, runner.executor(), runner.path.environment(name)
+    ledger, place = runner.ledger, runner.path.environment(name)
     end = _checked_end(runner, name)
     valid = []
     for claim in pending:
@@ -38,15 +39,12 @@ def complete_claimed(runner: "Runner", name: str, pending: Sequence[EntryClaim])
                 end = ledger.end(name)
         valid.append(claim)
     late = set(claimed_artifacts(valid))
-    executor.settle(place, end, late)
-    while (head := end.head) is not None:
-        runner.rewind_guard.remember(head)
-        # This process may have been suspended too, and have moved `latest` after another change.
-        end = _checked_end(runner, name)
-        if end.head and end.head.digest == head.digest:
+    while True:
+        head, end = end.head, _settle(runner, place, end, late)
+        if end.head == head:
             return
-        late.update([head.state.digest] if head.state.digest else [])
-        executor.settle(place, end, late)
+        # This process may have been suspended too, and have moved `latest` after another change.
+        late.update([head.state.digest] if head and head.state.digest else [])
 
 
 def try_completing(runner: "Runner", name: str) -> None:
@@ -56,6 +54,21 @@ def try_completing(runner: "Runner", name: str) -> None:
             complete_claimed(runner, name, pending)
     except PromotionError as error:
         _log.warning("claimed entries of %s are not completed: %s", name, error)
+
+
+def _settle(runner: "Runner", place: Environment, end: ChainEnd, late: set[str]) -> ChainEnd:
+    """Let `latest` of `place` follow its ledger, which ended with `end`; return its end now."""
+    try:
+        runner.executor().settle(place, end, late)
+    except RegistryAnswerError:
+        # Another writer may have moved `latest` on, which is no fault of the registry.
+        newer = _checked_end(runner, place.name)
+        if newer.head == end.head:
+            raise
+        return newer
+    if end.head:
+        runner.rewind_guard.remember(end.head)
+    return _checked_end(runner, place.name)
 
 
 def _checked_end(runner: "Runner", name: str) -> ChainEnd:

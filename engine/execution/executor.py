@@ -5,8 +5,9 @@ from collections.abc import Callable, Collection
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
-from engine.audit.policies import store_policy
+from engine.audit.policies import store_document, store_policy
 from engine.domain.artifact import Digest
 from engine.domain.environment import Environment
 from engine.domain.errors import (
@@ -21,6 +22,7 @@ from engine.domain.manifest import Descriptor
 from engine.domain.plan import TagWrite
 from engine.domain.policy_document import PolicyDocument
 from engine.domain.record import AnyRecord
+from engine.domain.scan import FINDINGS_TYPE, findings_tag
 from engine.domain.state import EMPTY
 from engine.domain.status import EnvironmentStatus
 from engine.domain.text import printable
@@ -59,22 +61,22 @@ class Executor:
         subject: Descriptor | None,
         end: ChainEnd,
         upload: Future[Upload],
+        scan: bytes | None = None,
     ) -> LedgerEntry:
-        """Execute `writes` and record them after `end`; returns the committed entry."""
+        """Execute `writes`, keep the findings `scan`, and record them; returns the entry."""
         record = self._with_places(record, end)
         preparing = self.pool.submit(self.ledger.prepare, end, record, subject)
         # Before the first write: a key that cannot sign, or a refused upload, changes nothing.
         content = preparing.result()[1] if self.ledger.signs else record.to_bytes()
         opened = upload.result()
         blob = self.pool.submit(opened.finish, content)
-        policy = self._store_policy(end)
+        stored = self._store_documents(record, scan, end)
         immutable = [write for write in writes if write.immutable]
         for write in immutable:
             self.registry.put(write.manifest, write.tag)
         entry = preparing.result()[0]
-        blob.result()
-        if policy is not None:
-            policy.result()
+        for storing in (blob, *stored):
+            storing.result()
         if self.audit_backend is not None:
             # Stored before the change takes effect, so that the audit backend never lacks a change.
             self.audit_backend.append(record)
@@ -158,12 +160,20 @@ class Executor:
         if not newest:
             self.ledger.point_head(self.ledger.recheck(entry))
 
-    def _store_policy(self, end: ChainEnd) -> Future[None] | None:
-        """Store the policy; the entry before proves that an equal one is stored."""
-        before = end.head.record.policy_digest if end.head else None
-        if self.policy.digest == before:
-            return None
-        return self.pool.submit(store_policy, self.registry, self.policy)
+    def _store_documents(
+        self, record: AnyRecord, scan: bytes | None, end: ChainEnd
+    ) -> list[Future[Any]]:
+        """
+        Store the policy and the findings `scan` that `record` names. The entry before proves that
+        an equal policy is stored.
+        """
+        stored: list[Future[Any]] = []
+        tag = findings_tag(record)
+        if self.policy.digest != (end.head.record.policy_digest if end.head else None):
+            stored.append(self.pool.submit(store_policy, self.registry, self.policy))
+        if scan is not None and tag is not None:
+            stored.append(self.pool.submit(store_document, self.registry, scan, FINDINGS_TYPE, tag))
+        return stored
 
     def _with_places(self, record: AnyRecord, end: ChainEnd) -> AnyRecord:
         """

@@ -39,6 +39,7 @@ def verify_ledgers(
         heads=runner.heads,
         pool=runner.pool,
         policy=runner.policy,
+        now=runner.clock.now(),
         backend=runner.audit_backend,
         anchors=anchors,
         checkpoints=runner.checkpoints.open() if runner.checkpoints else None,

@@ -15,8 +15,8 @@ from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.operator import Operator
 from engine.domain.policy_document import policy_tag
-from engine.domain.record import RepairRecord
 from engine.domain.record_header import record_header
+from engine.domain.upkeep_records import RepairRecord
 from engine.execution.adoption_guard import refuse_unadopted
 from engine.execution.runner import Runner
 from engine.ports import Progress

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from engine.attestation.statement import predicate_type
-from engine.context.promotion import find_rollback
+from engine.context.source_facts import find_rollback
 from engine.domain.artifact import Digest
 from engine.domain.errors import LedgerUnreadableError, UnconfiguredError
 from engine.domain.ledger import LedgerEntry, keys_named_by

@@ -7,6 +7,7 @@ from engine.domain.change import Change
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import ChainEnd, LedgerEntry
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
+from engine.domain.release_records import WaiveRecord
 from engine.domain.state import EMPTY
 from engine.domain.status import EnvironmentStatus
 from engine.execution.runner import Runner
@@ -71,6 +72,9 @@ def find_entry(runner: Runner, change: Change) -> LedgerEntry | None:
 
 
 def _belongs_to(change: Change, record: AnyRecord) -> bool:
+    if isinstance(record, WaiveRecord):
+        same = (record.terms, record.trace_id) == (change.waiver, change.trace_id)
+        return same and record.requested_at in (None, change.created_at)
     if not isinstance(record, PromotionRecord | RollbackRecord):
         return False
     # Earlier versions of floe did not record when a request was made.

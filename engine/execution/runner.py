@@ -5,12 +5,13 @@ from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from engine.checks.authorization import authorization
 from engine.context.context import Context, Sources
+from engine.context.loosened_rules import RuleHistory
 from engine.domain.errors import ConflictError, PromotionError
 from engine.domain.finding import Finding
 from engine.domain.identity import Directory
@@ -19,7 +20,7 @@ from engine.domain.path import PromotionPath
 from engine.domain.plan import Effect, GateMode, Plan
 from engine.domain.policy_document import PolicyDocument
 from engine.domain.record import AnyRecord
-from engine.domain.request import LockRequest, PromotionRequest, Request, RollbackRequest
+from engine.domain.request import ChangeRequest, LockRequest, PromotionRequest, Request
 from engine.domain.result import Ending, Result, unchanged_result
 from engine.domain.rights import Rights
 from engine.execution.adoption_guard import refuse_unadopted
@@ -46,6 +47,7 @@ from engine.ports import (
 )
 from engine.ports.attestations import AttestationReader
 from engine.ports.audit_backend import AuditBackendPlugin
+from engine.ports.calendars import NO_CALENDARS, Calendars
 from engine.ports.state import NO_CLAIMS, InMemoryHeads
 from engine.ports.statements import NO_STATEMENTS, Statements
 from engine.ports.telemetry import NO_METRICS, NO_SPAN, NO_TRACER, Metrics, Span, Tracer
@@ -91,6 +93,11 @@ class Runner:
     checkpoints: "CheckpointSource | None" = None
     attestations: AttestationReader | None = None
     statements: Statements = NO_STATEMENTS
+    calendars: Calendars = NO_CALENDARS
+
+    @cached_property
+    def _rules(self) -> RuleHistory:
+        return RuleHistory(self.policy, self.registry)
 
     @property
     def rewind_guard(self) -> RewindGuard:
@@ -103,7 +110,7 @@ class Runner:
             span.end(Ending.BLOCKED.value if plan.error else "planned", plan.error)
             return plan
 
-    def authorize(self, request: PromotionRequest | RollbackRequest) -> Finding:
+    def authorize(self, request: ChangeRequest) -> Finding:
         """Judge whether the rules of the target let the operator request this, without reading."""
         found, *_ = authorization(request, self._context(request, NO_PROGRESS))
         return found
@@ -237,17 +244,9 @@ class Runner:
         mode: GateMode = GateMode.RUN,
         span: Span = NO_SPAN,
     ) -> Context:
-        sources = Sources(
-            self.registry,
-            self.ledger,
-            self.gate_runner,
-            self.pool,
-            self.directory,
-            self.rights,
-            self.verifier,
-            self.enforcer,
-            span,
-        )
+        places = (self.registry, self.ledger, self.gate_runner, self.pool, self.directory)
+        rest = (span, self._rules, self.calendars)
+        sources = Sources(*places, self.rights, self.verifier, self.enforcer, *rest)
         kind = OPERATIONS[type(request)].context
         context: Context = kind(request, self.path, sources, self.clock.now(), progress, mode)
         return context
@@ -287,7 +286,7 @@ class Runner:
         stamp = Stamp(uuid4(), self.clock.now())
         record = copies.recorded(operation.record(plan.request, plan, context, stamp))
         subject = plan.manifest.descriptor if plan.manifest else None
-        entry = executor.change(plan.writes, record, subject, context.target_end, upload)
+        entry = executor.change(plan.writes, record, subject, context.target_end, upload, plan.scan)
         self.rewind_guard.remember(entry)
         executor.finish(entry)
         warnings = (*plan.warnings, *entry.warnings, *self.statements.follow(entry))

@@ -1,5 +1,6 @@
 """Read the status of environments from ledgers and tags."""
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
@@ -13,9 +14,12 @@ from engine.domain.errors import (
     RegistryError,
 )
 from engine.domain.ledger import ChainEnd, LedgerEntry
+from engine.domain.path import PromotionPath
 from engine.domain.state import EMPTY, lock_in_force
 from engine.domain.status import EnvironmentStatus
+from engine.domain.windows import Outlook, outlooks
 from engine.execution.runner import Runner
+from engine.ports.calendars import read_calendars
 
 # Errors of one ledger, with which the registry itself still works.
 _OF_ONE_LEDGER = (LedgerUnreadableError, ContentMissingError)
@@ -34,7 +38,7 @@ def read_status(
     latest = [runner.pool.submit(runner.registry.resolve, each.latest) for each in environments]
     now = runner.clock.now()
     rows = tuple(
-        _row(runner, each, now, end, tag)
+        replace(_row(runner, each, now, end, tag), after=_after(runner.path, each.name))
         for each, end, tag in zip(environments, ends, latest, strict=True)
     )
     errors = [row.error for row in rows if row.error]
@@ -42,6 +46,10 @@ def read_status(
     if unreachable and len(errors) == len(rows):
         raise unreachable[0]
     return rows
+
+
+def _after(path: PromotionPath, name: str) -> str:
+    return path.source(name) if path.branches and path.sources(name) else ""
 
 
 def with_published(
@@ -82,11 +90,26 @@ def _row(
             synced,
             ignored=tuple(sorted(end.voided)),
             untrusted=end.untrusted,
+            windows=_windows(runner, place, now),
+            waivers=state.waivers_in_force(now),
         )
         return _with_deviating_version(runner, row, entry)
     except RegistryError as error:
         lock = lock_in_force(place, EMPTY, now)
-        return EnvironmentStatus(place.name, EMPTY, None, lock, error=error)
+        windows = _windows(runner, place, now)
+        return EnvironmentStatus(place.name, EMPTY, None, lock, error=error, windows=windows)
+
+
+def read_windows(
+    runner: Runner, environments: tuple[Environment, ...]
+) -> Mapping[str, tuple[Outlook, ...]]:
+    """Read the freeze windows of `environments`; those without any have an empty tuple."""
+    now = runner.clock.now()
+    return {each.name: _windows(runner, each, now) for each in environments}
+
+
+def _windows(runner: Runner, place: Environment, now: datetime) -> tuple[Outlook, ...]:
+    return outlooks(place.windows, read_calendars(runner.calendars, place.windows, now), now)
 
 
 def _with_deviating_version(

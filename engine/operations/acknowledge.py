@@ -3,10 +3,10 @@
 from engine.checks.authorization import authorization
 from engine.context.acknowledge import AcknowledgeContext
 from engine.domain.plan import Action, Plan
-from engine.domain.record import AcknowledgeRecord
 from engine.domain.record_header import record_header
 from engine.domain.request import AcknowledgeRequest
 from engine.domain.result import Ending
+from engine.domain.upkeep_records import AcknowledgeRecord
 from engine.operations.operation import Operation, Stamp
 
 

@@ -26,6 +26,7 @@ from engine.domain.errors import ConflictError
 from engine.domain.finding import Finding
 from engine.domain.gate import GateResult
 from engine.domain.impact.analysis import ImpactAnalysis
+from engine.domain.impact.delta import Delta
 from engine.domain.plan import Action, Effect, GateMode, Plan, TagWrite
 from engine.domain.record import AnyRecord, SignatureStatus
 from engine.domain.request import Request
@@ -49,15 +50,18 @@ class Consequences:
     """
     The effect of a request on its target, as read from its context.
 
-    `rolled_back` describes a rollback of the source from the version. `gate_results` are reported
-    only where evidence was judged.
+    `rolled_back` describes a rollback of the source from the version. `gate_results` and `scan`,
+    the document of findings to keep, are reported only where evidence was judged.
     """
 
     writes: tuple[TagWrite, ...] = ()
     gate_results: tuple[GateResult, ...] = ()
+    scan: bytes | None = None
     impact: ImpactAnalysis | None = None
+    delta: Delta | None = None
     rolled_back: str | None = None
     approvals_required: int = 0
+    skipped: tuple[str, ...] = ()
 
 
 class Operation(Protocol[R, C]):
@@ -65,8 +69,9 @@ class Operation(Protocol[R, C]):
     A verb: its checks, its consequences and its record.
 
     `policy` checks depend on the world and are judged again at the moment of writing; `evidence`
-    depends only on the artifact. `facts` are those that `consequences` and `record` read in
-    addition to the facts of the checks.
+    depends only on the artifact. `comparison` has the facts about differences from the running
+    version, which are read beside the evidence. `facts` are those that `consequences` and `record`
+    read in addition to the facts of the checks.
     """
 
     action: Action
@@ -75,6 +80,7 @@ class Operation(Protocol[R, C]):
     policy: tuple[Check[R, C], ...]
     evidence: tuple[Check[R, C], ...] = ()
     listed: tuple[Check[R, C], ...] = ()
+    comparison: tuple[Fact[Any], ...] = ()
     facts: tuple[Fact[Any], ...] = ()
 
     def consequences(self, _context: C) -> Consequences:
@@ -89,13 +95,16 @@ class Operation(Protocol[R, C]):
         evidence: tuple[Finding, ...] = ()
         if context.effect is Effect.CHANGE:
             checks = self.evidence if context.mode is GateMode.RUN else self.listed
-            evidence = judge_evidence(request, context, checks, plan.error is not None)
-        results = self.consequences(context).gate_results if evidence else ()
+            blocked = plan.error is not None
+            evidence = judge_evidence(request, context, checks, blocked, self.comparison)
+        found = self.consequences(context) if evidence else Consequences()
         judged = replace(
             plan,
             mode=context.mode,
             evidence=evidence,
-            gate_results=results,
+            gate_results=found.gate_results,
+            scan=found.scan,
+            delta=None if plan.error else found.delta,
             signature=_signature_status(context),
         )
         return replace(judged, writes=() if judged.error else judged.writes)
@@ -146,6 +155,7 @@ class Operation(Protocol[R, C]):
             committed=context.committed,
             impact=found.impact,
             rolled_back=found.rolled_back,
+            skipped=found.skipped,
             # A committed record was approved already; only its tag has yet to follow.
             approvals_required=found.approvals_required if context.effect is Effect.CHANGE else 0,
         )

@@ -4,10 +4,10 @@ from engine.checks.authorization import authorization
 from engine.checks.drift import restorable
 from engine.context.restore import RestoreContext
 from engine.domain.plan import Action, Effect, Plan, TagWrite
-from engine.domain.record import RestoreRecord
 from engine.domain.record_header import record_header
 from engine.domain.request import RestoreRequest
 from engine.domain.result import Ending
+from engine.domain.upkeep_records import RestoreRecord
 from engine.operations.operation import Consequences, Operation, Stamp
 
 

@@ -29,14 +29,21 @@ def judge_policy(
 
 
 def judge_evidence(
-    request: R, context: C, checks: Sequence[Check[R, C]], blocked: bool
+    request: R,
+    context: C,
+    checks: Sequence[Check[R, C]],
+    blocked: bool,
+    beside: Sequence[Fact[Any]] = (),
 ) -> tuple[Finding, ...]:
     """
-    Evidence about the artifact, one check after the other for as long as nothing blocks.
+    Evidence about the artifact, one check after the other for as long as nothing blocks. The facts
+    `beside` them are read together with those of the first check.
 
     It is slow, and gates must not run commands on an artifact whose signature was refused.
     """
     findings: list[Finding] = []
+    if beside and not blocked:
+        context.fetch([*beside, *checks[0].reads])
     for check in checks:
         if blocked:
             findings.append(skipped(check.name, NOT_RUN))

@@ -1,11 +1,16 @@
 """Roll back: return `latest` to a version that was promoted there before (FR-013 … FR-017)."""
 
 from engine.checks.authorization import authorization
+from engine.checks.break_glass import break_glass
 from engine.checks.drift import drift
 from engine.checks.lock import lock_for_newer_version
+from engine.checks.loosened_rules import loosened_rules
 from engine.checks.order import order
 from engine.checks.promoted_before import promoted_before
+from engine.checks.rolled_back import no_quarantine, return_to_quarantined
 from engine.checks.signature import signature
+from engine.checks.windows import window_for_rollback
+from engine.checks.worse_scan import worse_scan
 from engine.context.rollback import RollbackContext
 from engine.domain.artifact import Tag
 from engine.domain.plan import Action, Effect, Plan, TagWrite
@@ -13,6 +18,7 @@ from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.record_header import record_header
 from engine.domain.request import RollbackRequest
 from engine.domain.result import Ending
+from engine.operations.break_glass import used_break_glass
 from engine.operations.operation import Consequences, Operation, Stamp
 
 
@@ -20,9 +26,22 @@ class Rollback(Operation[RollbackRequest, RollbackContext]):
     action = Action.ROLLBACK
     ending = Ending.ROLLED_BACK
     context = RollbackContext
-    policy = (order, drift, promoted_before, lock_for_newer_version, authorization)
+    policy = (
+        break_glass,
+        order,
+        drift,
+        promoted_before,
+        lock_for_newer_version,
+        window_for_rollback,
+        authorization,
+        return_to_quarantined,
+        no_quarantine,
+        worse_scan,
+        loosened_rules,
+    )
     evidence = (signature,)
     listed = (signature,)
+    comparison = (RollbackContext.running_build, RollbackContext.coming_build)
     facts = (
         RollbackContext.rollback_tag,
         RollbackContext.impact,
@@ -32,10 +51,13 @@ class Rollback(Operation[RollbackRequest, RollbackContext]):
     def consequences(self, context: RollbackContext) -> Consequences:
         """A return to a newer version needs the approvals of a promotion."""
         rules = context.target.approvals
+        required = rules.required if rules.rollback or context.forward else 0
         return Consequences(
             writes=_tag_writes(context),
             impact=context.impact,
-            approvals_required=rules.required if rules.rollback or context.forward else 0,
+            delta=context.delta(),
+            approvals_required=0 if context.glass else required,
+            skipped=("approvals",) if context.glass and required else (),
         )
 
     def record(
@@ -50,6 +72,7 @@ class Rollback(Operation[RollbackRequest, RollbackContext]):
             environment=request.target,
             previous_digest=previous.digest if previous else None,
             previous_version=previous.version if previous else None,
+            quarantine=request.quarantine if previous else None,
             reason=request.reason,
             signature_verified=plan.signature.verified,
             signature_status=plan.signature,
@@ -60,6 +83,7 @@ class Rollback(Operation[RollbackRequest, RollbackContext]):
             rolled_back_at=stamp.at,
             warnings=plan.warnings,
             impact_analysis=plan.impact,
+            break_glass=used_break_glass(context, plan, stamp, request.reason),
             **record_header(request.operator, request.trace_id, plan.policy_digest),
         )
 

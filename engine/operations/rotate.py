@@ -3,10 +3,10 @@
 from engine.checks.authorization import may_rotate
 from engine.context.rotate import RotateContext
 from engine.domain.plan import Action, Plan
-from engine.domain.record import RotateRecord
 from engine.domain.record_header import record_header
 from engine.domain.request import RotateRequest
 from engine.domain.result import Ending
+from engine.domain.upkeep_records import RotateRecord
 from engine.operations.operation import Operation, Stamp
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from engine.domain.errors import AuditUnavailableError
+from engine.domain.product import UNNAMED
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 
 # The entry point group for backends: each entry is a callable that takes AuditSettings.
@@ -22,13 +23,15 @@ class AuditSettings:
     The settings of the backend in manifest.yaml.
 
     `base` is the directory of that file, for relative paths. `url` and `options` may contain
-    secrets, so neither is ever printed.
+    secrets, so neither is ever printed. Products of a server may have equal settings and
+    environments: a backend keeps the records of each `product` apart.
     """
 
     base: Path
     options: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
     url: str | None = field(default=None, repr=False)
     path: Path | None = None
+    product: str = UNNAMED
 
 
 class AuditBackendPlugin(ABC):

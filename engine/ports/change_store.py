@@ -1,6 +1,6 @@
 """The store of changes: a small interface, so that another database can implement it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -35,7 +35,8 @@ class ChangeStore(Protocol):
 
     It survives kill -9. A stopped server's store may be deleted: the history is in the ledger.
     Every method waits up to a few seconds for another writer, then raises StoreUnavailableError.
-    `events` of a method are written in the same transaction.
+    `events` of a method are written in the same transaction. A store shows the changes of one
+    product, or of all; the feed and the output of gates are those of all.
     """
 
     def add(
@@ -43,7 +44,8 @@ class ChangeStore(Protocol):
     ) -> Change:
         """
         Store `change`, or return an existing one instead: one with the same idempotency key
-        (stored for at least 24 hours), or an open one with the same action, version and target.
+        (stored for at least 24 hours), or an open one with the same action, version and target,
+        and for a break-glass with the same incident.
         Of two racing callers, exactly one adds its change.
         """
         ...
@@ -63,13 +65,19 @@ class ChangeStore(Protocol):
         ...
 
     def claim(
-        self, worker: str, now: datetime, lasting: timedelta, only: str | None = None
+        self,
+        worker: str,
+        now: datetime,
+        lasting: timedelta,
+        only: str | None = None,
+        accepts: Callable[[str], bool] = lambda _product: True,
     ) -> Change | None:
         """
         Claim one unclaimed change that is checking or executing, until `now + lasting`.
 
         None if there is no such change. At most one change per environment is claimed at a time;
-        the environment that was served longest ago comes first. With `only`, no other change.
+        the environment that was served longest ago comes first. With `only`, no other change, and
+        none of a product that `accepts` refuses.
         """
         ...
 

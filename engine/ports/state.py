@@ -30,8 +30,14 @@ class EntryClaims(Protocol):
     The order of the entries where several machines write: each number is claimed once.
 
     An entry is claimed before its tag is created. The claim is pending until its writer made its
-    last write. Methods raise StoreUnavailableError if the database does not answer.
+    last write. Methods raise StoreUnavailableError if the database does not answer. The claims of
+    several repositories may be in one database.
     """
+
+    @property
+    def repository(self) -> str:
+        """The name of the repository here, which is the same for all its writers."""
+        ...
 
     def claim(self, entry: LedgerEntry) -> None:
         """Claim the number of `entry`. ConflictError if it, or a later one, is claimed."""
@@ -61,6 +67,10 @@ class EntryClaims(Protocol):
         """List the environments with claims that are pending for 2 seconds to 1 hour."""
         ...
 
+    def neglected_repositories(self) -> frozenset[str]:
+        """List all repositories with such claims, also others than this one."""
+        ...
+
     def release(self, claim: EntryClaim) -> None:
         """Remove `claim`, so that its number can be claimed again."""
         ...
@@ -72,6 +82,8 @@ class EntryClaims(Protocol):
 
 class NoEntryClaims:
     """The claims of a single machine, whose leases order the entries: none."""
+
+    repository = ""
 
     def claim(self, entry: LedgerEntry) -> None: ...
 
@@ -86,6 +98,9 @@ class NoEntryClaims:
 
     def neglected(self) -> tuple[str, ...]:
         return ()
+
+    def neglected_repositories(self) -> frozenset[str]:
+        return frozenset()
 
     def release(self, claim: EntryClaim) -> None: ...
 

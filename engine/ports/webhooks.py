@@ -1,8 +1,7 @@
 """The delivery of webhooks, with an outbox that survives restarts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from threading import Event
 from typing import Protocol
 
 from engine.domain.delivery import Delivery, Undelivered
@@ -12,7 +11,8 @@ from engine.domain.record import AnyRecord
 
 class Outbox(Protocol):
     """
-    Stores deliveries until they are done. It survives kill -9; several processes may share it.
+    Stores the deliveries of a product until they are done. It survives kill -9; several processes
+    may share it.
 
     Every method waits a few seconds for another writer, then raises StoreUnavailableError.
     """
@@ -29,8 +29,8 @@ class Outbox(Protocol):
         """
         ...
 
-    def next_due(self) -> datetime | None:
-        """The time of the next due delivery; None if none is waiting."""
+    def due_times(self) -> Mapping[str, datetime]:
+        """The time of the next due delivery of each product, also of others, that has one."""
         ...
 
     def done(self, delivery: Delivery, now: datetime) -> None:
@@ -74,13 +74,6 @@ class WebhookSender(Protocol):
         """Send the due deliveries for at most `seconds`; the rest waits for the next call."""
         ...
 
-    def keep_delivering(self, stop: Event) -> None:
-        """
-        Send due deliveries until `stop` is set, each webhook with its own timeout. A server runs
-        this loop in a thread.
-        """
-        ...
-
     def undelivered(self, limit: int = 100) -> tuple[Undelivered, ...]:
         """List the failed deliveries, newest first."""
         ...
@@ -99,9 +92,6 @@ class NoWebhooks:
 
     def enqueue(self, record: AnyRecord, anchor: str | None = None) -> None: ...
     def deliver_due(self, seconds: float = 5) -> None: ...
-
-    def keep_delivering(self, stop: Event) -> None:
-        stop.wait()
 
     def undelivered(self, limit: int = 100) -> tuple[Undelivered, ...]:  # noqa: ARG002 - none
         return ()

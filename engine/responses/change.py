@@ -1,26 +1,23 @@
-"""The answer about a change: a promotion or rollback from its request to its end."""
+"""The answer about a change: a promotion, rollback or waiver from its request to its end."""
 
 from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue
 
-from engine.domain.change import (
-    OPEN,
-    Change,
-    ChangeState,
-    Ended,
-    Fingerprint,
-    Person,
-)
+from engine.domain.approval_rules import RuleState
+from engine.domain.change import OPEN, Change, ChangeState
+from engine.domain.change_facts import Ended, Fingerprint, Person
 from engine.domain.errors import ApprovalPendingError, PromotionError
 from engine.domain.operator import IdentitySource
 from engine.domain.overrides import Overrides
-from engine.domain.record import ApprovalRecord, Previous
-from engine.domain.record_base import DigestText, TraceText, UtcTime
+from engine.domain.record import Previous
+from engine.domain.record_base import ApprovalRecord, DigestText, TraceText, UtcTime, is_unset
 from engine.domain.result import Ending
+from engine.domain.waiver import WaiverTerms
 from engine.responses.common import (
     AnchorText,
+    Changes,
     Document,
     Error,
     ErrorInfo,
@@ -37,6 +34,7 @@ from engine.responses.common import (
 _OUTCOMES = {
     ChangeState.PROMOTED: Ending.PROMOTED,
     ChangeState.AWAITING_APPROVAL: Ending.PENDING,
+    ChangeState.SCHEDULED: Ending.PENDING,
     ChangeState.CHECKING: Ending.PENDING,
     ChangeState.EXECUTING: Ending.PENDING,
     ChangeState.BLOCKED: Ending.BLOCKED,
@@ -63,19 +61,25 @@ class PersonInfo(Response):
 
 
 class ChangeResponse(Response):
-    """A change, open or ended; also the answer of `approve`, `reject` and `cancel`."""
+    """A change, open or ended; also the answer of `waive`, `approve`, `reject` and `cancel`."""
 
     success: Success
     outcome: Annotated[
         Ending | Literal["rejected", "cancelled"], Field(description="result of the request")
     ]
     change_id: str = Field(description="ID of the change (c-…)")
-    action: str = Field(description="promote or rollback")
-    version: str = Field(description="version to promote, or to return to")
+    product: str | None = Field(description="name of the product; null with a single manifest")
+    action: str = Field(description="promote, rollback or waive")
+    version: str = Field(description="version to move to, or vulnerability to waive")
     source: str | None = Field(description="environment the version comes from")
     target: str = Field(description="environment that the change writes to")
-    reason: str | None = Field(description="reason of a rollback, as given")
+    reason: str | None = Field(description="reason of a rollback or waiver, as given")
     overrides: Overrides = Field(description="allow_older, override_rollback and the reason")
+    waiver: WaiverTerms | None = Field(
+        default=None,
+        exclude_if=lambda terms: terms is None,
+        description="vulnerability, package and end of a waiver; absent in other changes",
+    )
     interface: str = Field(description="interface of the request: slack, web, cli or api")
     trace_id: TraceText = Field(description="trace ID of the first request")
     state: ChangeState = Field(description="state of the change")
@@ -83,15 +87,31 @@ class ChangeResponse(Response):
     created_at: UtcTime = Field(description="time of the request")
     updated_at: UtcTime = Field(description="time of the last change of state")
     expires_at: UtcTime | None = Field(description="end of the time for approvals")
+    scheduled_at: UtcTime | None = Field(
+        default=None, exclude_if=is_unset, description="time at which it is carried out"
+    )
+    closed_by: str = Field(
+        default="", exclude_if=is_unset, description="freeze window that holds it back"
+    )
     digest: DigestText | None = Field(description="digest of the artifact")
     required: int = Field(description="number of approvals by other people that are required")
     groups: tuple[str, ...] | None = Field(description="groups whose members may approve")
     approvals: tuple[ApprovalRecord, ...] = Field(description="approvals given so far")
+    rules: tuple[RuleState, ...] = Field(
+        default=(), exclude_if=is_unset, description="rules of approvals, and who fills each"
+    )
+    escalates_at: UtcTime | None = Field(
+        default=None, exclude_if=is_unset, description="time from which more groups may approve"
+    )
+    escalates_to: tuple[str, ...] = Field(
+        default=(), exclude_if=is_unset, description="groups that may approve from then on"
+    )
     fingerprint: Fingerprint | None = Field(description="facts that the approvers agree to")
     findings: Findings
     gate_results: Gates
     signature: Signature
     impact: Impact
+    delta: Changes = None
     policy_digest: str | None = Field(description="digest of the configuration it was checked with")
     previous: Previous | None = Field(description="version and digest that ran before")
     warnings: Warnings
@@ -111,12 +131,20 @@ class ChangeResponse(Response):
     @classmethod
     def of(cls, change: Change) -> Self:
         error = error_of(change)
-        kept = Change.model_fields.keys() - {"id", "approvers", "requester"}
+        kept = Change.model_fields.keys() - {
+            "id",
+            "approvers",
+            "requester",
+            "product",
+            "quarantine",
+            "scan",
+        }
         return cls.build(
             **{name: getattr(change, name) for name in kept},
             success=change.state is ChangeState.PROMOTED,
             outcome=_OUTCOMES.get(change.state, Ending.FAILED),
             change_id=change.id,
+            product=change.product or None,
             requester=PersonInfo.of(change.requester),
             missing_approvals=change.missing_approvals,
             error=ErrorInfo.of(error) if error else None,
@@ -168,15 +196,27 @@ def error_of(change: Change) -> PromotionError | None:
     details = {"change_id": change.id, "state": change.state.value} if change.id else {}
     if change.ended is not None:
         return change.ended.as_error(details)
+    if change.state is ChangeState.SCHEDULED and change.scheduled_at:
+        return ApprovalPendingError(
+            f"Change {change.id} is scheduled for {change.scheduled_at:%Y-%m-%d %H:%M} UTC. "
+            f"To stop it: floe platform cancel {change.id}",
+            details,
+        )
     if not change.missing_approvals:
         return ApprovalPendingError(
             f"Change {change.id} is under way ({change.state}): look again in a moment", details
         )
     return ApprovalPendingError(
         f"Change {change.id} waits for {change.missing_approvals} of {change.required} "
-        f"approvals. Another person can run: floe platform approve {change.id}",
+        f"approvals{_open_rules(change)}. Another person can run: floe platform approve "
+        f"{change.id}",
         details,
     )
+
+
+def _open_rules(change: Change) -> str:
+    rules = "; ".join(rule.described for rule in change.open_rules)
+    return f" ({rules})" if rules else ""
 
 
 def fields_of_change(change: ChangeResponse, done: Ending) -> Document:
@@ -191,6 +231,7 @@ def fields_of_change(change: ChangeResponse, done: Ending) -> Document:
         "operator": change.requester.name,
         "authorized_via": _authorized_via(change),
         "impact_analysis": change.impact,
+        "delta": change.delta,
         "approvals_missing": change.missing_approvals if change.open else 0,
         "tags": [change.artifact_tag, f"latest-{change.target}"] if took_effect else [],
         "findings": change.findings,

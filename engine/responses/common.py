@@ -8,6 +8,7 @@ from engine.domain.error_record import restore_error
 from engine.domain.errors import PromotionError
 from engine.domain.gate import GateResult
 from engine.domain.impact.analysis import ImpactAnalysis
+from engine.domain.impact.delta import Delta
 from engine.domain.overrides import Override
 from engine.domain.plan import Plan
 from engine.domain.record import RegistrySync, SignatureStatus
@@ -25,10 +26,12 @@ _UNKNOWN: Document = {
         (
             "checkpoints",
             "environments",
+            "files",
             "findings",
             "gate_results",
             "overrides",
             "problems",
+            "products",
             "records",
             "statements",
             "tags",
@@ -37,7 +40,7 @@ _UNKNOWN: Document = {
         (),
     ),
     **dict.fromkeys(("failed", "redelivered", "registries", "registry_sync"), ()),
-    **dict.fromkeys(("relisted", "waiting"), 0),
+    **dict.fromkeys(("looser", "other", "relisted", "stricter", "waiting"), 0),
 }
 
 
@@ -103,6 +106,11 @@ Signature = Annotated[
     SignatureStatus | None, Field(description="mode, issuer, subject and fingerprint")
 ]
 Impact = Annotated[ImpactAnalysis | None, Field(description="effects of going to an older version")]
+Changes = Annotated[
+    Delta | None,
+    Field(description="differences from the running version; left out where none are known"),
+    Field(exclude_if=lambda value: value is None),
+]
 UsedOverrides = Annotated[
     tuple[Override, ...], Field(description="rules that the promotion was exempted from")
 ]
@@ -162,6 +170,7 @@ def fields_of_plan(plan: Plan) -> Document:
         "operator": plan.request.operator.name,
         "authorized_via": plan.authorized_via or None,
         "impact_analysis": plan.impact,
+        "delta": plan.delta,
         "approvals_missing": plan.approvals_missing,
         "tags": [str(write.tag) for write in plan.writes],
     }

@@ -17,6 +17,7 @@ from engine.responses.common import (
     ArtifactDigest,
     AuthorizedVia,
     ChangeId,
+    Changes,
     Document,
     Error,
     ErrorInfo,
@@ -49,6 +50,7 @@ class PromotionInput:
     dry_run: bool
     trace_id: str
     overrides: Overrides = NO_OVERRIDES
+    at: str | None = None
 
 
 class PromotionResponse(Response):
@@ -71,6 +73,7 @@ class PromotionResponse(Response):
     authorized_via: AuthorizedVia
     overrides: UsedOverrides
     impact_analysis: Impact
+    delta: Changes = None
     approvals_missing: ApprovalsMissing
     tags: Tags
     registry_sync: Replication

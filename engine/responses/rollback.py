@@ -16,6 +16,7 @@ from engine.responses.common import (
     ArtifactDigest,
     AuthorizedVia,
     ChangeId,
+    Changes,
     Document,
     Error,
     ErrorInfo,
@@ -45,6 +46,14 @@ class RollbackInput:
     reason: str
     dry_run: bool
     trace_id: str
+    incident: str = ""
+    quarantine: bool = True
+
+    @property
+    def body(self) -> Document:
+        """The request to a server, without a dry run or an incident."""
+        given = {"version": self.version, "environment": self.environment, "reason": self.reason}
+        return given if self.quarantine else {**given, "quarantine": False}
 
     @property
     def stated_reason(self) -> str | None:
@@ -70,6 +79,7 @@ class RollbackResponse(Response):
     operator: OperatorName
     authorized_via: AuthorizedVia
     impact_analysis: Impact
+    delta: Changes = None
     approvals_missing: ApprovalsMissing
     findings: Findings
     signature: Signature

@@ -15,6 +15,16 @@ class StateResponse(Response):
     error: Error
 
 
+class AdoptionResponse(Response):
+    """The answer of `state adopt`."""
+
+    success: Success = Field(description="whether the changes belong to the product now")
+    product: str = Field(description="name of the product")
+    changes: int = Field(ge=0, description="number of changes that had no product")
+    trace_id: TraceId
+    error: Error
+
+
 class RebuiltEnvironment(EnvironmentResponse):
     """One environment, as read from the registry."""
 

@@ -1,18 +1,62 @@
 """The answer of the status command."""
 
 from collections.abc import Iterable
+from operator import not_
 from typing import Self
 
 from pydantic import Field
 
+from engine.domain.break_glass import OpenReview
 from engine.domain.change import Change
 from engine.domain.record import RegistrySync
 from engine.domain.record_base import DigestText, UtcTime
-from engine.domain.state import LockState
+from engine.domain.state import LockState, Quarantine
 from engine.domain.status import Alignment, EnvironmentStatus, deployed, deviation, intrusion
+from engine.domain.windows import Outlook
 from engine.responses.change import ChangeResponse
 from engine.responses.common import Error, ErrorInfo, Response
 from engine.responses.record import RecordResponse
+
+
+class WindowResponse(Response):
+    """Whether the freeze windows of an environment leave it open for one operation."""
+
+    operation: str = Field(description="promote or rollback")
+    open: bool = Field(description="whether it is open now")
+    window: str | None = Field(description="window that closes it; null while it is open")
+    reason: str = Field(description="reason of that window; empty without one")
+    contact: str = Field(description="contact of that window; empty without one")
+    zone: str = Field(description="time zone of the window")
+    opens_at: UtcTime | None = Field(description="next opening; null if none is in two years")
+    closes_at: UtcTime | None = Field(description="next closing; null if none is in two years")
+    note: str = Field(description="the state for people; empty if it stays open for two years")
+
+    @classmethod
+    def of(cls, outlook: Outlook) -> Self:
+        return cls(
+            operation=outlook.operation,
+            open=outlook.closed_by is None,
+            window=outlook.closed_by,
+            reason=outlook.reason,
+            contact=outlook.contact,
+            zone=outlook.zone,
+            opens_at=outlook.opens_at,
+            closes_at=outlook.closes_at,
+            note=outlook.note,
+        )
+
+
+class EnvironmentWindows(Response):
+    """The freeze windows of one environment; empty without any."""
+
+    environment: str = Field(description="name of the environment")
+    windows: tuple[WindowResponse, ...] = Field(
+        description="state for each operation that has windows"
+    )
+
+    @classmethod
+    def of(cls, environment: str, outlooks: Iterable[Outlook]) -> Self:
+        return cls(environment=environment, windows=tuple(map(WindowResponse.of, outlooks)))
 
 
 class EnvironmentResponse(Response):
@@ -52,6 +96,26 @@ class EnvironmentResponse(Response):
     untrusted_entries: tuple[int, ...] = Field(
         default=(), description="the ignored entries that no trusted key signed"
     )
+    after: str = Field(
+        default="",
+        description="where versions come from, if the path branches; omitted otherwise",
+        exclude_if=not_,
+    )
+    windows: tuple[WindowResponse, ...] = Field(
+        default=(),
+        exclude_if=not_,
+        description="freeze windows, for each operation that has any; left out without them",
+    )
+    quarantined: tuple[Quarantine, ...] = Field(
+        default=(),
+        description="versions that a rollback left and that are not released; omitted if none",
+        exclude_if=not_,
+    )
+    reviews: tuple[OpenReview, ...] = Field(
+        default=(),
+        exclude_if=not_,
+        description="break-glass changes without a review, oldest first; left out without any",
+    )
     error: Error
 
     @classmethod
@@ -83,8 +147,17 @@ class EnvironmentResponse(Response):
             pending=None if pending is None else [ChangeResponse.of(each) for each in pending],
             ignored_entries=status.ignored,
             untrusted_entries=tuple(sorted(status.untrusted)),
+            after=status.after,
+            windows=tuple(map(WindowResponse.of, status.windows)),
+            quarantined=state.quarantined,
+            reviews=state.reviews,
             error=ErrorInfo.of(status.error) if status.error else None,
         )
+
+    @property
+    def window(self) -> WindowResponse | None:
+        """Whether it is open for promotions; None without windows."""
+        return next((each for each in self.windows if each.operation == "promote"), None)
 
     @property
     def intrusions(self) -> tuple[str, ...]:

@@ -60,6 +60,20 @@ class Database(Protocol):
         """
         ...
 
+    def append(self) -> AbstractContextManager[Connection]:
+        """
+        Run a transaction beside other writers of this kind of store, where that is possible: for
+        rows that do not depend on others. Once this returns, its writes survive kill -9.
+        """
+        ...
+
+    def apply(self, statement: str, values: Values = ..., topic: Topic | None = ..., /) -> int:
+        """
+        Run one statement as a transaction beside other writers, and wake loops for `topic`; return
+        the number of rows. The statement may run twice, after a lost connection.
+        """
+        ...
+
     def read_only(self) -> AbstractContextManager[Connection]:
         """Lend a connection that needs no space on the disk and no right to write."""
         ...

@@ -1,21 +1,20 @@
 """Connections to a PostgreSQL server, each of whose answers has a deadline."""
 
-import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from engine.domain.errors import ConfigError, StoreUnavailableError
+from engine.domain.errors import StoreUnavailableError
 from engine.runtime.database import Rows, Values
-from engine.runtime.postgres_errors import describe_postgres_error
+from engine.runtime.postgres_errors import describe_postgres_error, server_address
+from engine.runtime.postgres_statements import plain, translated
 from engine.runtime.wakeups import Topic
 
 _CONNECT_SECONDS = 2
@@ -23,8 +22,6 @@ _POLL_SECONDS = 0.1
 # A page asks for several things: after one of them was waited for, the others fail at once.
 _DOWN_SECONDS = 0.5
 _CLOCK = "SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
-# A literal, a positional or a named parameter, or a character that means something to psycopg.
-_MARKS = re.compile(r"'(?:[^']|'')*'|\?|:([a-z_]+)|%")
 
 
 class BoundedConnection(psycopg.Connection[TupleRow]):
@@ -38,15 +35,32 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
 
 
 class PostgresConnection:
-    """Implements `engine.runtime.database.Connection` on a connection of psycopg."""
+    """
+    Implements `engine.runtime.database.Connection` on the connection that `begin` returns.
 
-    def __init__(self, connection: BoundedConnection) -> None:
-        self._connection = connection
+    `opening` is sent together with the first statement of a transaction. With `single`, every
+    statement is a transaction.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[str, Values], tuple[BoundedConnection, Rows]],
+        opening: str,
+        *,
+        single: bool,
+    ) -> None:
+        self.connection: BoundedConnection | None = None
+        self._begin = begin
+        self._opening = opening.replace("%", "%%")
+        self._single = single
         self._announced: set[Topic] = set()
 
     def execute(self, statement: str, values: Values = (), /) -> Rows:
-        rows: Rows = self._connection.execute(_translated(statement), _plain(values))
-        return rows
+        text, values = translated(statement), plain(values)
+        if self.connection is None:
+            self.connection, rows = self._begin(f"{self._opening};{text}", values)
+            return rows
+        return _send(self.connection, f"{self._opening};{text}" if self._single else text, values)
 
     def executemany(self, statement: str, rows: Iterable[Values], /) -> None:
         # psycopg's own uses the pipeline of libpq, which older poolers do not support.
@@ -58,13 +72,11 @@ class PostgresConnection:
 
     def commit(self) -> bool:
         """Commit in one exchange with all announcements; return whether the server committed."""
-        notify = "".join(
-            f"SELECT pg_notify(current_schema(), '{topic}');" for topic in sorted(self._announced)
-        )
-        done = self._connection.execute(f"{notify}COMMIT".encode())
-        while done.nextset():
-            pass
-        return done.statusmessage == "COMMIT"
+        notify = "".join(map(notification, sorted(self._announced)))
+        if self.connection is None and not notify:
+            return True
+        done: Any = self.execute(f"{notify}COMMIT")
+        return bool(done.statusmessage == "COMMIT")
 
 
 class PostgresServer:
@@ -72,7 +84,8 @@ class PostgresServer:
     The server at `url`, a connection URI of libpq. Nothing is opened before it is used.
 
     Up to `most` connections are in use, and `kept` stay open. Every wait ends after `wait_seconds`.
-    Works through a pooler in transaction mode: no setting outlives its transaction.
+    Works through a pooler in transaction mode: no setting outlives its transaction. Values are
+    written into the statements here, because only the simple protocol sends several at once.
     """
 
     def __init__(self, url: str, *, wait_seconds: float = 3, most: int = 16, kept: int = 4) -> None:
@@ -84,18 +97,34 @@ class PostgresServer:
         self._lock = threading.Lock()
         self._closed = False
         self._down: tuple[float, str] = (float("-inf"), "")
-        self.address = _address(url)
+        self.address = server_address(url)
 
     @contextmanager
     def transaction(
         self, opening: str, *, seconds: float | None = None
     ) -> Iterator[PostgresConnection]:
         """
-        Run a transaction that the statements of `opening` begin.
+        Run a transaction that the statements of `opening` begin, together with the first one.
 
-        An idle connection that was cut is replaced once, before the transaction begins. When the
+        An idle connection that was cut is replaced once, at the first statement. When the
         server does not answer, transactions that begin in the next half second fail at once.
         """
+        with self._lend(opening, seconds, single=False) as lent:
+            yield lent
+            self._commit(lent)
+
+    def statements(self, opening: str) -> AbstractContextManager[PostgresConnection]:
+        """
+        Run single statements, each in one exchange that starts with `opening`.
+
+        After an idle connection was cut, the first one is sent again, so it may run twice.
+        """
+        return self._lend(opening, None, single=True)
+
+    @contextmanager
+    def _lend(
+        self, opening: str, seconds: float | None, *, single: bool
+    ) -> Iterator[PostgresConnection]:
         until, problem = self._down
         if time.monotonic() < until:
             raise self.unavailable(problem)
@@ -103,21 +132,22 @@ class PostgresServer:
             raise self.unavailable("has no free connection: all are in use. Try again")
         try:
             with self.translated_errors():
-                connection = self._begin(opening, seconds)
-                lent = PostgresConnection(connection)
+                begin = partial(self._begin, seconds or self.wait_seconds)
+                lent = PostgresConnection(begin, opening, single=single)
                 try:
                     yield lent
                 except BaseException:
-                    self._abandon(connection)
+                    self._abandon(lent.connection)
                     raise
-                self._commit(connection, lent)
+                self._give(lent.connection)
         finally:
             self._free.release()
 
     def now(self) -> float:
         """Read the clock of the server, in seconds since 1970."""
         limit = int(self.wait_seconds * 1000)
-        with self.transaction(f"BEGIN READ ONLY; SET LOCAL statement_timeout = {limit}") as db:
+        opening = f"SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {limit}"
+        with self.statements(opening) as db:
             found: float = db.execute(_CLOCK).fetchone()[0]
         return found
 
@@ -138,9 +168,11 @@ class PostgresServer:
     def unavailable(self, problem: str) -> StoreUnavailableError:
         return StoreUnavailableError(f"{self.address} {problem}", {"store": self.address})
 
-    def _begin(self, opening: str, seconds: float | None) -> BoundedConnection:
+    def _begin(
+        self, seconds: float, statements: str, values: Values
+    ) -> tuple[BoundedConnection, Rows]:
         try:
-            return self._opened(opening, seconds)
+            return self._sent(seconds, statements, values)
         except psycopg.Error as error:
             # One that was refused at once says nothing about the idle connections.
             if isinstance(error, psycopg.errors.ConnectionTimeout | psycopg.errors._WaitTimeout):
@@ -148,11 +180,13 @@ class PostgresServer:
                 self._down = (time.monotonic() + _DOWN_SECONDS, problem)
             raise
 
-    def _opened(self, opening: str, seconds: float | None) -> BoundedConnection:
+    def _sent(
+        self, seconds: float, statements: str, values: Values
+    ) -> tuple[BoundedConnection, Rows]:
         connection = self._take()
         if connection is not None:
             try:
-                return _open(connection, opening, seconds or self.wait_seconds)
+                return connection, _send_first(connection, seconds, statements, values)
             except psycopg.OperationalError as error:
                 broken = connection.broken
                 connection.close()
@@ -161,9 +195,12 @@ class PostgresServer:
                     self._close_idle()
                 if not broken:
                     raise
+            except BaseException:
+                connection.close()
+                raise
         connection = self.connect()
         try:
-            return _open(connection, opening, seconds or self.wait_seconds)
+            return connection, _send_first(connection, seconds, statements, values)
         except BaseException:
             connection.close()
             raise
@@ -177,33 +214,34 @@ class PostgresServer:
             prepare_threshold=None,
             connect_timeout=_CONNECT_SECONDS,
             client_encoding="UTF8",
+            cursor_factory=psycopg.ClientCursor,
         )
         return made
 
-    def _commit(self, connection: BoundedConnection, lent: PostgresConnection) -> None:
+    def _commit(self, lent: PostgresConnection) -> None:
         try:
             done = lent.commit()
         except psycopg.Error as error:
-            connection.close()
             raise self.unavailable(
                 "did not confirm the last step, so it is unknown whether it was stored: check "
                 "before you repeat it"
             ) from error
         if not done:
-            connection.close()
             raise self.unavailable("rolled the transaction back: try again")
-        self._give(connection)
 
-    def _abandon(self, connection: BoundedConnection) -> None:
+    def _abandon(self, connection: BoundedConnection | None) -> None:
         """Roll back where that is quick; closing the connection ends the transaction too."""
-        if connection.info.transaction_status in (
-            TransactionStatus.INTRANS,
-            TransactionStatus.INERROR,
-        ):
-            with suppress(psycopg.Error):
+        if connection is None:
+            return
+        status = connection.info.transaction_status
+        with suppress(psycopg.Error):
+            if status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
                 connection.execute(b"ROLLBACK")
-                self._give(connection)
+            elif status is not TransactionStatus.IDLE:
+                connection.close()
                 return
+            self._give(connection)
+            return
         connection.close()
 
     def _close_idle(self) -> None:
@@ -218,7 +256,9 @@ class PostgresServer:
                 raise self.unavailable("was closed: floe is ending")
             return self._idle.pop() if self._idle else None
 
-    def _give(self, connection: BoundedConnection) -> None:
+    def _give(self, connection: BoundedConnection | None) -> None:
+        if connection is None:
+            return
         with self._lock:
             if not self._closed and len(self._idle) < self._kept:
                 self._idle.append(connection)
@@ -226,46 +266,22 @@ class PostgresServer:
         connection.close()
 
 
-def _open(connection: BoundedConnection, opening: str, seconds: float) -> BoundedConnection:
+def notification(topic: Topic) -> str:
+    return f"SELECT pg_notify(current_schema(), '{topic}');"
+
+
+def _send_first(
+    connection: BoundedConnection, seconds: float, statements: str, values: Values
+) -> Rows:
     # A little longer than the server's own limits, whose errors say more.
     connection.seconds = seconds + 0.5
-    connection.execute(opening.encode())
-    return connection
+    return _send(connection, statements, values)
 
 
-def _address(url: str) -> str:
-    """The server and database of `url`, as messages name it: never with the password."""
-    try:
-        parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        # The text of the error may contain the password.
-        raise ConfigError(
-            "state.url is not a connection URI: write postgresql://USER:PASSWORD@HOST:5432/DATABASE"
-        ) from None
-    host = parts.get("host") or parts.get("hostaddr") or "localhost"
-    port = f":{parts['port']}" if parts.get("port") else ""
-    return f"PostgreSQL {host}{port}/{parts.get('dbname') or parts.get('user') or ''}"
-
-
-@lru_cache(maxsize=512)
-def _translated(statement: str) -> bytes:
-    """Write parameters as psycopg expects them."""
-
-    def mark(found: re.Match[str]) -> str:
-        text, name = found.group(), found.group(1)
-        if text == "?":
-            return "%s"
-        return f"%({name})s" if name else text.replace("%", "%%")
-
-    return _MARKS.sub(mark, statement).encode()
-
-
-def _plain(values: Values) -> Values:
-    """Truth is 0 and 1 in the tables of both databases."""
-    if isinstance(values, Mapping):
-        return {name: _number(value) for name, value in values.items()}
-    return [_number(value) for value in values]
-
-
-def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, bool) else value
+def _send(connection: BoundedConnection, statements: str, values: Values) -> Rows:
+    """Send `statements` in one exchange; return the result of the last one."""
+    result: Any = connection.execute(statements.encode(), values)
+    while result.nextset():
+        pass
+    rows: Rows = result
+    return rows

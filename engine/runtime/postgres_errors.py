@@ -2,12 +2,15 @@
 
 import psycopg
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 
+from engine.domain.errors import ConfigError
 from engine.domain.text import printable
 
 # The first class that fits decides.
 _PROBLEMS: tuple[tuple[type[psycopg.Error], str], ...] = (
     (errors.LockNotAvailable, "is being written by others and was not free in time: try again"),
+    (errors.DeadlockDetected, "ended a transaction because of a deadlock: try again"),
     (errors.ConnectionTimeout, "does not answer: start it, or correct state.url"),
     (errors.DiskFull, "cannot grow, its disk is full: free some space and repeat"),
     (
@@ -54,3 +57,17 @@ def describe_postgres_error(error: psycopg.Error, wait_seconds: float) -> str:
     if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
         return f"cannot be reached ({text}): start it, or correct state.url"
     return f"cannot be used ({type(error).__name__}: {text}): fix the cause and repeat"
+
+
+def server_address(url: str) -> str:
+    """The server and database of `url`, as messages name it: never with the password."""
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # The text of the error may contain the password.
+        raise ConfigError(
+            "state.url is not a connection URI: write postgresql://USER:PASSWORD@HOST:5432/DATABASE"
+        ) from None
+    host = parts.get("host") or parts.get("hostaddr") or "localhost"
+    port = f":{parts['port']}" if parts.get("port") else ""
+    return f"PostgreSQL {host}{port}/{parts.get('dbname') or parts.get('user') or ''}"

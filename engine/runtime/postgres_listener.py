@@ -93,7 +93,7 @@ class PostgresListener:
 
     def _probe(self, connection: BoundedConnection) -> None:
         probe = secrets.token_hex(8)
-        with self._server.transaction("BEGIN") as db:
+        with self._server.statements("SET TRANSACTION READ WRITE") as db:
             db.execute("SELECT pg_notify(?, ?)", [self._schema, probe])
         arrived = self._receive(connection, _ANSWER_SECONDS, probe)
         if not arrived and not self._stopping.is_set():

@@ -3,15 +3,17 @@
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from engine.domain.errors import AuditUnavailableError, StoreUnavailableError
+from engine.runtime.database import Values
 from engine.runtime.disk_errors import STATE_ACCESS, describe_sqlite_error, disk_fix
 from engine.runtime.sqlite_file import FileConnection, UnsuitableDatabaseError, open_database
+from engine.runtime.wakeups import Topic
 
 
 @dataclass
@@ -92,6 +94,16 @@ class SqliteDatabase:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
+
+    def append(self) -> AbstractContextManager[FileConnection]:
+        """A file has one writer at a time."""
+        return self.write()
+
+    def apply(self, statement: str, values: Values = (), topic: Topic | None = None, /) -> int:
+        with self.write() as connection:
+            if topic is not None:
+                connection.announce(topic)
+            return connection.execute(statement, values).rowcount
 
     @contextmanager
     def read_only(self) -> Iterator[FileConnection]:

@@ -17,8 +17,8 @@ from engine.domain.errors import (
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.mirroring import EnvironmentSync
-from engine.domain.policy_document import policy_tag
 from engine.domain.record import PromotionRecord, RollbackRecord
+from engine.domain.scan import document_tags
 from engine.ports import Leases, LedgerReader, RegistryReader
 from engine.ports.secondary import CopiedArtifact, Mirror, TagCopy
 from engine.secondaries.replication import lease_of
@@ -46,7 +46,7 @@ class EnvironmentRepair:
     sent: int = 0
     copied: dict[Digest, CopiedArtifact] = field(default_factory=dict)
     refused: dict[Digest, PromotionError] = field(default_factory=dict)
-    policies: set[Tag] = field(default_factory=set)
+    documents: set[Tag] = field(default_factory=set)
 
     def row(self) -> EnvironmentSync:
         return EnvironmentSync(
@@ -132,21 +132,22 @@ class EnvironmentRepair:
         self._publish(tag, manifest, immutable=True)
 
     def _copy_record(self, entry: LedgerEntry) -> None:
-        self._copy_policy(policy_tag(entry.record.policy_digest))
+        for document in document_tags(entry.record):
+            self._copy_document(document)
         tag = self.ledger.tag(entry.environment, entry.sequence)
         if self.mirror.resolve(tag) != entry.digest:
             self._copy(entry.manifest)
             self._publish(tag, entry.manifest, immutable=True)
 
-    def _copy_policy(self, tag: Tag) -> None:
-        """Copy the policy of a record once; the audit reports a lost one."""
-        if tag in self.policies:
+    def _copy_document(self, tag: Tag) -> None:
+        """Copy the policy or the findings of a record once; the audit reports a lost policy."""
+        if tag in self.documents:
             return
         manifest = self.registry.fetch(tag)
         if manifest is not None and self.mirror.resolve(tag) != manifest.digest:
             self._copy(manifest)
             self._publish(tag, manifest, immutable=True)
-        self.policies.add(tag)
+        self.documents.add(tag)
 
     def _copy_digest(self, digest: Digest) -> None:
         self._copy(self._fetch(digest))

@@ -12,9 +12,9 @@ from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.plan import Action, Effect, Plan, TagWrite
-from engine.domain.policy_document import policy_tag
 from engine.domain.record import PromotionRecord, RegistrySync, RollbackRecord
 from engine.domain.result import Result
+from engine.domain.scan import document_tags
 from engine.ports import Leases, LedgerReader, RegistryReader
 from engine.ports.secondary import CopiedArtifact, Mirror, SyncOutcomes, TagCopy
 from engine.secondaries.outcomes import NO_COPIES, Copies, failed, synced
@@ -152,17 +152,17 @@ class MirroredSecondaries:
         entry: LedgerEntry,
         writes: tuple[TagWrite, ...],
     ) -> None:
-        """Publish as the primary did: immutable tags, policies, records, head, mutable tags."""
+        """Publish as the primary did: immutable tags, documents, records, head, mutable tags."""
         head = TagCopy(self.ledger.tag(entry.environment, None), entry.manifest, immutable=False)
         leads = self.registry.resolve(head.tag) == entry.digest
         missed = self._missed(mirror, entry) if leads else [entry]
         entries = missed or [entry]
-        policies = self._missed_policies(mirror, entries)
-        copies = [*policies.values(), *(each.manifest for each in entries)]
+        documents = self._missed_documents(mirror, entries)
+        copies = [*documents.values(), *(each.manifest for each in entries)]
         records = [mirror.copy(each) for each in copies]
         tags = [
             *(TagCopy(w.tag, w.manifest, immutable=True) for w in writes if w.immutable),
-            *(TagCopy(tag, policy, immutable=True) for tag, policy in policies.items()),
+            *(TagCopy(tag, each, immutable=True) for tag, each in documents.items()),
             *(self._place(each) for each in reversed(entries)),
             *((head,) if missed else ()),
             *(TagCopy(w.tag, w.manifest, immutable=False) for w in writes if not w.immutable),
@@ -197,11 +197,11 @@ class MirroredSecondaries:
             missed.append(self.ledger.entry(entry, missed[-1].previous_sequence))
         return missed
 
-    def _missed_policies(
+    def _missed_documents(
         self, mirror: Mirror, entries: Sequence[LedgerEntry]
     ) -> dict[Tag, Manifest]:
-        """The policies of `entries` that the mirror lacks; the audit reports a lost one."""
-        tags = {policy_tag(each.record.policy_digest) for each in entries}
+        """The policies and findings of `entries` that the mirror lacks."""
+        tags = {tag for each in entries for tag in document_tags(each.record)}
         missed = {tag: self.registry.fetch(tag) for tag in tags if mirror.resolve(tag) is None}
         return {tag: manifest for tag, manifest in missed.items() if manifest is not None}
 

@@ -3,12 +3,12 @@
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from threading import Lock
+from threading import Event, Lock
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -71,25 +71,31 @@ class Case:
 @dataclass
 class Crowd:
     """
-    The simulated users, who wait up to `patience` seconds for each effect, and repeat a request
-    after `repeat_after` seconds without it; `took` are the seconds until each acknowledgement.
+    The simulated users, who wait up to `patience` seconds for each effect. They repeat a request
+    after `repeat_after` seconds without it, and `after_answer` seconds after a private answer.
+    `took` are the seconds until each acknowledgement.
     """
 
     slack: FakeSlack
     post: Post
     patience: float = _PATIENCE
     repeat_after: float = _PATIENCE / 2
+    after_answer: float = _PATIENCE / 2
     repeated: int = 0
     took: list[float] = field(default_factory=list)
     done: Callable[[int], None] = lambda _number: None
     _number: "count[int]" = field(default_factory=lambda: count(1))
     _lock: Lock = field(default_factory=Lock)
+    _over: Event = field(default_factory=Event)
 
     def play(self, lanes: Sequence[Sequence[Case]]) -> None:
-        """Play all lanes concurrently, and the cases of a lane one after another."""
+        """Play all lanes concurrently until one fails, and the cases of a lane in order."""
         with ThreadPoolExecutor(len(lanes)) as pool:
-            for _ in pool.map(self._lane, lanes):
-                pass
+            playing = [pool.submit(self._lane, cases) for cases in lanes]
+            wait(playing, return_when=FIRST_EXCEPTION)
+            self._over.set()
+        for lane in playing:
+            lane.result()
 
     def send(self, body: Json, retries: int = 0) -> None:
         """Send a request as Slack does, and redeliver it `retries` times."""
@@ -115,7 +121,7 @@ class Crowd:
         # A form that was sent before is not sent again.
         before = len(self.slack.views)
         self.send(click_body("floe_reject", change_id, user, case.channel))
-        view = eventually(lambda: self._opened(change_id, before), self.repeat_after)
+        view = eventually(lambda: self._opened(change_id, before), self.after_answer)
         filled = {"values": {"reason": {"v": {"type": "plain_text_input", "value": "not today"}}}}
         body = {
             **click_body("", "", user, case.channel),
@@ -124,15 +130,21 @@ class Crowd:
         }
         self.send(body, times - 1)
 
-    def _until(self, look: Callable[[], T | None], act: Callable[[], None]) -> T:
-        """Act, and act again after some seconds without effect."""
+    def _until(self, channel: str, look: Callable[[], T | None], act: Callable[[], None]) -> T:
+        """Act, and act again after a private answer or some seconds without effect."""
         end = time.monotonic() + self.patience
         while time.monotonic() < end - self.repeat_after:
+            before = self.slack.answered[channel]
             with suppress(AssertionError):
                 act()
-                return eventually(look, self.repeat_after)
+                answered = partial(self._is_answered, channel, before)
+                eventually(lambda a=answered: look() or a(), self.repeat_after)
+                return eventually(look, self.after_answer)
             self.repeated += 1
         raise AssertionError(f"nothing was found within {self.patience} s")
+
+    def _is_answered(self, channel: str, before: int) -> bool:
+        return self.slack.answered[channel] > before
 
     def _opened(self, change_id: str, before: int) -> Json | None:
         views = self.slack.views[before:]
@@ -141,6 +153,8 @@ class Crowd:
     def _lane(self, cases: Sequence[Case]) -> None:
         channel, ended = _Channel(self.slack, cases[0].channel), []
         for case in cases:
+            if self._over.is_set():
+                return
             change_id = self._play_case(channel, case)
             with self._lock:
                 self.done(next(self._number))
@@ -153,6 +167,7 @@ class Crowd:
         redelivered = 2 if case.way.name == "command redelivered" else 0
         for _ in range(_MOST_REQUESTS):
             root = self._until(
+                case.channel,
                 partial(channel.announced, case),
                 partial(self.ask, case, case.requester, redelivered),
             )
@@ -161,6 +176,7 @@ class Crowd:
             if case.way.act is not _nothing:
                 eventually(lambda i=change_id, f=failed: f() or channel.asks(i), self.patience)
             self._until(
+                case.channel,
                 lambda r=root, f=failed: f() or _has_ended(case, r),
                 partial(case.way.act, self, case, change_id),
             )

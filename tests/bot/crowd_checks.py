@@ -8,7 +8,7 @@ from engine.domain.record import PromotionRecord, RejectionRecord
 from engine.platform import Platform
 from engine.ports import NO_PROGRESS
 from tests.bot.crowd import Case, status_text
-from tests.bot.fake_slack import FakeSlack, Json
+from tests.bot.fake_slack import DELETED, FakeSlack, Json
 from tests.bot.stage import buttons
 
 _MOST = 100_000
@@ -22,13 +22,13 @@ def find_problems(
     List everything that was lost, duplicated or wrong, one sentence each.
 
     Changes of other environments than those of `lanes` are not looked at. Where people `repeat`
-    requests, private answers are not counted, a change that failed was requested again, and a
-    rejection holds without a record while the registry cannot be reached.
+    requests, private answers are not counted, a change that failed was requested again, a late
+    repetition is refused, and a rejection holds without a record while the registry is down.
     """
     targets = {lane[0].target for lane in lanes}
     changes = [each for each in platform.store.recent(_MOST) if each.target in targets]
     if repeat:
-        changes = [each for each in changes if each.state is not ChangeState.FAILED]
+        changes = [each for each in changes if not _is_repeated(each)]
     return [
         *_changes(lanes, changes),
         *_messages(changes, slack),
@@ -37,6 +37,11 @@ def find_problems(
         *_audited(platform),
         *(f"Slack refused a layout: {problem}" for problem in slack.refused),
     ]
+
+
+def _is_repeated(change: Change) -> bool:
+    refused = not change.open and change.context.get("quiet") is True
+    return refused or change.state is ChangeState.FAILED
 
 
 def ending(lane: Sequence[Case], case: Case) -> ChangeState:
@@ -68,9 +73,10 @@ def _state(wanted: ChangeState, case: Case, change: Change) -> Iterator[str]:
 
 
 def _messages(changes: Sequence[Change], slack: FakeSlack) -> Iterator[str]:
-    messages = {_key(message): message for message in slack.messages}
-    if len(messages) != len(slack.messages):
-        twice = Counter(map(_key, slack.messages)) - Counter(messages)
+    there = [message for message in slack.messages if message["channel"] != DELETED]
+    messages = {_key(message): message for message in there}
+    if len(messages) != len(there):
+        twice = Counter(map(_key, there)) - Counter(messages)
         yield f"posted twice: {', '.join(twice)}"
     for change in changes:
         wanted = ["root", *(["ask"] if change.required else []), *(["end"] * (not change.open))]

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from bot.block_kit_limits import message_problems, view_problems
 
 TEAM = "T01ACME"
 BOT_TOKEN = "xoxb-secret-bot-token"
+# The channel of deleted messages.
+DELETED = "deleted"
 Json = dict[str, Any]
 
 
@@ -31,7 +34,10 @@ class Fault:
 
 @dataclass
 class FakeSlack:
-    """The state of the fake Slack; `messages` are the posted messages with their edits."""
+    """
+    The state of the fake Slack; `messages` are the posted messages with their edits, and `answered`
+    counts the private answers in each channel.
+    """
 
     url: str = ""
     enterprise: str | None = None
@@ -40,6 +46,7 @@ class FakeSlack:
     messages: list[Json] = field(default_factory=list)
     ephemerals: list[Json] = field(default_factory=list)
     responses: list[tuple[str, str]] = field(default_factory=list)
+    answered: Counter[str] = field(default_factory=Counter)
     views: list[Json] = field(default_factory=list)
     homes: dict[str, Json] = field(default_factory=dict)
     calls: list[tuple[float, str, Json]] = field(default_factory=list)
@@ -102,7 +109,7 @@ class FakeSlack:
                 return fault.status, fault.headers, fault.body
             return 200, {}, {"ok": "error" not in answer, **answer}
 
-    def respond(self, user: str, body: Json) -> int:
+    def respond(self, user: str, channel: str, body: Json) -> int:
         with self.lock:
             fault = next((f for f in self.faults if f.method == "respond" and f.times > 0), None)
             if fault is not None:
@@ -110,6 +117,7 @@ class FakeSlack:
                 return fault.status
             self._checked(message_problems(body))
             self.responses.append((user, body["text"]))
+            self.answered[channel] += 1
             return 200
 
     def _checked(self, problems: list[str]) -> Json | None:
@@ -154,10 +162,20 @@ class FakeSlack:
                 return {"ts": arguments["ts"]}
         return {"error": "message_not_found"}
 
+    def _chat_delete(self, arguments: Json) -> Json:
+        place = (arguments["channel"], arguments["ts"])
+        found = next((m for m in self.messages if (m["channel"], m["ts"]) == place), None)
+        if found is None:
+            return {"error": "message_not_found"}
+        # Readers of the list count its entries.
+        found["channel"] = DELETED
+        return {"ts": arguments["ts"]}
+
     def _chat_postEphemeral(self, arguments: Json) -> Json:
         if refused := self._checked(message_problems(arguments)):
             return refused
         self.ephemerals.append(arguments)
+        self.answered[arguments["channel"]] += 1
         return {"message_ts": "1.0"}
 
     def _chat_getPermalink(self, arguments: Json) -> Json:
@@ -205,7 +223,8 @@ def fake_slack() -> Iterator[FakeSlack]:
             arguments = json.loads(body) if is_json and body else dict(parse_qsl(body))
             headers: dict[str, str] = {}
             if self.path.startswith("/response/"):
-                status, answer = slack.respond(self.path.split("/")[2], arguments), {"ok": True}
+                user, channel = self.path.split("/")[2:4]
+                status, answer = slack.respond(user, channel, arguments), {"ok": True}
             else:
                 token = (self.headers.get("authorization") or "").removeprefix("Bearer ")
                 method = self.path.removeprefix("/api/")

@@ -4,15 +4,23 @@ from tests.manifests import manifest
 
 
 def bot_manifest(
-    channel: str | None, tests: str = '"true"', required: int = 1, expires: str = "4h"
+    channel: str | None,
+    tests: str = '"true"',
+    required: int = 1,
+    expires: str = "4h",
+    approvals: str = "",
+    gate: str = 'cost_analysis: {command: ["true"]}',
+    promotion: str = "",
 ) -> str:
-    """Render the manifest; `tests` is the command of prod's first gate, as YAML."""
+    """Render the manifest; `tests` is the command of prod's first gate, `gate` the second one."""
     slack = f"channel: {channel}" if channel else ""
     return manifest(
         f"tests: {{command: [{tests}]}}",
-        'cost_analysis: {command: ["true"]}',
+        gate,
         required=required,
         expires=expires,
+        approvals=approvals,
+        promotion=promotion,
         identity="lockers: [release-managers]",
         interfaces=f'slack: {{{slack}}}\nweb: {{base_url: "https://floe.acme.com"}}',
     )

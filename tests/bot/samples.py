@@ -9,10 +9,11 @@ from bot.blocks.rendering_context import RenderingContext
 from bot.message_store import DesiredMessage
 from bot.thread_content import card_message, reminder_message, thread_messages
 from engine.config.people import SlashCommands
-from engine.domain.change import Change, ChangeState, Ended, Fingerprint, Person, StoredFinding
+from engine.domain.change import Change, ChangeState
+from engine.domain.change_facts import Ended, Fingerprint, Person, StoredFinding
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.operator import IdentitySource
-from engine.domain.record import ApprovalRecord
+from engine.domain.record_base import ApprovalRecord
 from tests.scenarios.engines import DEFAULT_PATH
 
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -64,7 +65,7 @@ _ENDED = {
         reason_code="cancelled", message="Cancelled by alice@acme.com", exit_code=15
     ),
 }
-_DECIDED = (ChangeState.EXECUTING, ChangeState.PROMOTED)
+_DECIDED = (ChangeState.SCHEDULED, ChangeState.EXECUTING, ChangeState.PROMOTED)
 
 
 def sample(state: ChangeState, **fields: Any) -> Change:
@@ -92,6 +93,7 @@ def sample(state: ChangeState, **fields: Any) -> Change:
         "expires_at": NOON + timedelta(hours=4) if checked else None,
         "approvals": (approval(),) if state in _DECIDED else (),
         "fingerprint": fingerprint() if asked else None,
+        "scheduled_at": NOON + timedelta(days=1) if state is ChangeState.SCHEDULED else None,
     }
     return Change.model_validate(given | fields)
 

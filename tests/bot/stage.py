@@ -15,15 +15,17 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.app import Bot, Tokens, run_bot
 from bot.outbox import OutboxTiming
-from engine.bootstrap import open_engine, open_platform
+from engine.bootstrap import open_products
 from engine.config import load_config
 from engine.domain.change import Change, ChangeState
 from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.parsing import parse_promotion_request, parse_unlock_request
+from engine.domain.product import UNNAMED
 from engine.domain.trace import trace_id
-from engine.platform import Platform
+from engine.platform import Platform, Products
 from engine.ports import NO_PROGRESS
+from engine.ports.telemetry import NO_METRICS
 from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, Json, fake_slack
 from tests.bot.manifest import bot_manifest
 from tests.builders import image
@@ -44,18 +46,20 @@ class Stage:
     folder: Path
     slack: FakeSlack
     tempo: OutboxTiming = QUICK
-    seen: Callable[[Platform], Platform] = lambda platform: platform
+    seen: Callable[[Products], Products] = lambda products: products
     stack: ExitStack = field(default_factory=ExitStack)
+    products: Products = field(init=False)
     platform: Platform = field(init=False)
     bot: Bot = field(init=False)
 
     def start(self, *, worker: bool = True) -> None:
         config = load_config(self.folder / "manifest.yaml", {})
-        engine = self.stack.enter_context(open_engine(config, served=True))
-        self.platform = self.stack.enter_context(open_platform(config, engine))
+        opened = open_products({UNNAMED: config}, NO_METRICS, several=False)
+        self.products = self.stack.enter_context(opened)
+        self.platform = self.products[UNNAMED]
         tokens = Tokens(BOT_TOKEN, (SECRET,), None, self.slack.url)
         self.bot = self.stack.enter_context(
-            run_bot(self.seen(self.platform), config, tokens, self.tempo)
+            run_bot(self.seen(self.products), config, tokens, self.tempo)
         )
         if worker:
             self.platform.worker.start()
@@ -113,6 +117,7 @@ class Stage:
             "type": "view_submission",
             "team": {"id": TEAM},
             "user": {"id": user, "team_id": TEAM},
+            "trigger_id": f"trigger-secret-{next(_trigger)}",
             "view": {**view, "state": {"values": state}},
         }
         return self.send({"payload": json.dumps(body)})
@@ -209,7 +214,7 @@ def command_body(name: str, text: str, user: str, channel: str) -> Json:
         "channel_id": channel,
         "api_app_id": "A01",
         "trigger_id": f"trigger-secret-{number}",
-        "response_url": f"RESPONSES/{user}/secret-{number}",
+        "response_url": f"RESPONSES/{user}/{channel}/secret-{number}",
     }
 
 
@@ -222,7 +227,7 @@ def click_body(action: str, value: str, user: str, channel: str = DEPLOYS) -> Js
         "channel": {"id": channel},
         "container": {"type": "message", "channel_id": channel, "thread_ts": "1.0"},
         "trigger_id": f"trigger-secret-{number}",
-        "response_url": f"RESPONSES/{user}/secret-{number}",
+        "response_url": f"RESPONSES/{user}/{channel}/secret-{number}",
         "actions": [{"type": "button", "action_id": action, "block_id": "b", "value": value}],
     }
 
@@ -252,17 +257,20 @@ def stage_in(
     tests: str = '"true"',
     required: int = 1,
     expires: str = "4h",
+    approvals: str = "",
     channel: str | None = DEPLOYS,
     tempo: OutboxTiming = QUICK,
     worker: bool = True,
-    seen: Callable[[Platform], Platform] = lambda platform: platform,
+    seen: Callable[[Products], Products] = lambda products: products,
+    **more: str,
 ) -> Iterator[Stage]:
     """
     Run a platform with v1.0.0 and v2.0.0 in staging; alice, bob, carol and dave are in Slack.
 
-    The bot gets the platform that `seen` returns.
+    The bot gets the products that `seen` returns, `more` goes into the manifest.
     """
-    (folder / "manifest.yaml").write_text(bot_manifest(channel, tests, required, expires))
+    written = bot_manifest(channel, tests, required, expires, approvals, **more)
+    (folder / "manifest.yaml").write_text(written)
     with fake_slack() as slack:
         for user, name in ((ALICE, "alice"), (BOB, "bob"), (CAROL, "carol"), (DAVE, "dave")):
             slack.person(user, f"{name}@acme.com")

@@ -129,8 +129,9 @@ def test_server_without_its_database_shows_what_it_knows_and_promotes_nothing(
         begun = time.monotonic()
         refused = replica.send(command_body("/promote", "v1.0.0 prod", ALICE, DEPLOYS))
         slack_took = time.monotonic() - begun
-        with ThreadPoolExecutor(len(_PATHS)) as pool:
-            shown = dict(zip(_PATHS, pool.map(partial(get, replica), _PATHS), strict=True))
+        paths = (*_PATHS, "changes/c-00000000", f"changes/{change}")
+        with ThreadPoolExecutor(len(paths)) as pool:
+            shown = dict(zip(paths, pool.map(partial(get, replica), paths), strict=True))
         approve(replica, change)
         tags = prod_tags(server.folder)
     eventually(lambda: get(replica, "readyz")[0] == 200, 60)
@@ -142,10 +143,11 @@ def test_server_without_its_database_shows_what_it_knows_and_promotes_nothing(
 
     assert "try again" in refused or "start it" in refused
     assert slack_took < _ANSWER_SECONDS
-    assert [code for code, _, _ in shown.values()] == [200, 200, 200, 503, 503, 503]
+    assert [code for code, _, _ in shown.values()] == [200, 200, 200, 503, 503, 503, 503, 200]
     assert all("PostgreSQL 127.0.0.1" in text for _, text, _ in shown.values())
     assert "Open changes as last known" in shown[""][1]
     assert change in shown["changes"][1]
+    assert "This change as last known" in shown[f"changes/{change}"][1]
     assert "read from the registry now" in shown["history"][1]
     assert json.loads(shown["readyz"][1])["parts"]["store"]["ready"] is False
     known = json.loads(shown["api/v1/status"][1])["error"]["details"]["last_known"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.blocks.elements import Payload
+from bot.blocks.ephemeral import note
 from bot.database import BotStore, bot_database
 from bot.dispatcher import Dispatcher
 from bot.ephemeral import EphemeralStore
@@ -41,17 +42,17 @@ class Stage:
         self.inbox = Inbox(self.store)
         self.election, self.go = Election(), threading.Event()
         self.handled: list[Action] = []
-        messages, ephemerals = MessageStore(self.store), EphemeralStore(self.store)
+        messages, self.ephemerals = MessageStore(self.store), EphemeralStore(self.store)
         api = SlackApi(web_client(BOT_TOKEN, "http://127.0.0.1:9/api/"))
-        outbox = Outbox(Sender(api, messages), messages, ephemerals, lambda _key: None)
+        outbox = Outbox(Sender(api, messages), messages, self.ephemerals, lambda _key: None)
         self.dispatcher = Dispatcher(
-            self.store, self.inbox, ephemerals, outbox, self._handle, self.election, threads=1
+            self.store, self.inbox, self.ephemerals, outbox, self._handle, self.election, threads=1
         )
 
     def _handle(self, action: Action) -> Payload | None:
         self.handled.append(action)
         self.go.wait(30)
-        return None
+        return note("done")
 
     def accept(self, delivery: str) -> None:
         action = new_action("promote", Origin(ALICE, "T1", DEPLOYS), {}, delivery)
@@ -87,3 +88,30 @@ def test_waiting_action_is_left_to_the_next_leader(stage: Stage) -> None:
 
     assert len(stage.handled) == 1
     assert [action.tries for action in stage.inbox.pending()] == [0]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_only_the_latest_attempt_finishes_the_action_and_answers(stage: Stage, again: bool) -> None:
+    stage.accept("1")
+    eventually(lambda: stage.handled)
+    latest = stage.handled[0]
+    if again:
+        latest = stage.inbox.start_attempt(latest) or latest
+    stage.go.set()
+    stage.dispatcher.stop()
+
+    assert len(stage.ephemerals.due(_NOW)) == (0 if again else 1)
+    assert stage.inbox.finish(latest) is again
+
+
+def test_attempt_after_those_of_other_servers_is_finished(stage: Stage) -> None:
+    stage.election.won = False
+    stage.accept("1")
+    [read] = stage.inbox.pending()
+    stage.inbox.start_attempt(read)
+
+    latest = stage.inbox.start_attempt(read)
+
+    assert latest is not None
+    assert latest.tries == 2
+    assert stage.inbox.finish(latest)

@@ -1,7 +1,5 @@
 """Gate progress on the card and in its thread."""
 
-from dataclasses import replace
-
 import pytest
 
 from engine.domain.change import ChangeState
@@ -62,7 +60,11 @@ class Lagging:
 
 @pytest.mark.requirement("SL-002")
 def test_approval_request_never_precedes_gate_messages(tmp_path):
-    with stage_in(tmp_path, seen=lambda p: replace(p, store=Lagging(p.store))) as stage:
+    def seen(products):
+        products.store = Lagging(products.store)
+        return products
+
+    with stage_in(tmp_path, seen=seen) as stage:
         change = stage.waiting_change()
 
         gates = eventually(lambda: lines(stage, change))

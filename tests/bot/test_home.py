@@ -2,10 +2,12 @@
 
 import pytest
 
+from bot.catalog import Catalog
 from bot.change_feed import FeedFollower
 from bot.database import BotStore, bot_database
 from bot.gate_progress import GateProgressStore
 from bot.message_store import MessageStore
+from engine.config import load_config
 from tests.bot.stage import ALICE, BOB, block_text, eventually
 
 
@@ -50,11 +52,10 @@ def test_home_is_updated_by_a_server_that_does_not_lead(stage):
     store = BotStore(bot_database(stage.folder / "other"))
     messages = MessageStore(store)
     follower = FeedFollower(
-        stage.platform,
+        Catalog(stage.products, load_config(stage.folder / "manifest.yaml", {})),
         store,
         messages,
         GateProgressStore(store, messages),
-        None,
         None,
         None,
         rounds.append,

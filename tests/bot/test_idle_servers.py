@@ -44,7 +44,7 @@ def logged_database(server: PostgresProcess) -> Iterator[str]:
 
 
 def transactions(log: str) -> int:
-    return len(re.findall(r"LOG:  statement: BEGIN", log))
+    return len(re.findall(r"LOG:  statement: (?:BEGIN|SET TRANSACTION)", log))
 
 
 def test_idle_server_asks_the_database_rarely(

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.blocks.rendering_context import RenderingContext
+from bot.catalog import Catalog
 from bot.database import BotStore, bot_database
+from bot.group_lock_store import GroupLockStore
 from bot.inbox import Action, Inbox, Origin, action_key
 from bot.lock_banners import LockBanners
 from bot.message_store import MessageStore
-from engine.config.people import SlashCommands
+from engine.config import load_config
+from engine.domain.product import UNNAMED
 from engine.domain.record import LockRecord, RefusalRecord
+from engine.platform import Products
 from tests.bot.fake_slack import TEAM
 from tests.bot.stage import ALICE, BOB, CAROL, DEPLOYS, INCIDENT, block_text, buttons, eventually
 from tests.peers import oci_layout
@@ -236,10 +239,15 @@ def test_expired_lock_closes_its_banner(stage):
     stage.command("/lock prod 1m INC-1", user=BOB)
     eventually(lambda: banners(stage, DEPLOYS))
     later = replace(stage.platform, engine=with_parts(stage.platform.engine, clock=Later()))
+    products = Products(
+        {UNNAMED: later}, stage.products.store, stage.products.worker, several=False
+    )
+    catalog = Catalog(products, load_config(stage.folder / "manifest.yaml", {}))
     store = BotStore(bot_database(stage.folder / ".floe"))
-    look = RenderingContext(later.engine.path, SlashCommands(), channel=DEPLOYS)
 
-    LockBanners(later, store, MessageStore(store), stage.bot.outbox, look).refresh()
+    LockBanners(
+        catalog, store, MessageStore(store), stage.bot.outbox, GroupLockStore(store)
+    ).refresh(UNNAMED)
     store.close()
 
     [banner] = eventually(
@@ -256,11 +264,23 @@ def test_unreadable_ledger_keeps_its_banner_and_others_are_updated(stage):
     oci_layout.lose(Path(registry.reference), "floe-head.staging")
     stage.unlock_elsewhere("prod", stage.operator("alice@acme.com"))
     store = BotStore(bot_database(stage.folder / ".floe"))
-    look = RenderingContext(stage.platform.engine.path, SlashCommands(), channel=DEPLOYS)
+    catalog = Catalog(stage.products, load_config(stage.folder / "manifest.yaml", {}))
 
-    LockBanners(stage.platform, store, MessageStore(store), stage.bot.outbox, look).refresh()
+    LockBanners(
+        catalog, store, MessageStore(store), stage.bot.outbox, GroupLockStore(store)
+    ).refresh(UNNAMED)
 
     with store.transaction() as db:
         ended = db.execute("SELECT environment, ended FROM banners ORDER BY environment").fetchall()
     store.close()
     assert [tuple(row) for row in ended] == [("prod", 1), ("staging", 0)]
+
+
+def test_event_of_the_registry_updates_the_banners(stage):
+    stage.command("/lock prod INC-1", user=BOB)
+    eventually(lambda: banners(stage, DEPLOYS))
+    stage.unlock_elsewhere("prod", stage.operator("alice@acme.com"))
+
+    stage.products.notice(UNNAMED)
+
+    eventually(lambda: "unlocked" in banners(stage, DEPLOYS)[0]["text"], seconds=10)

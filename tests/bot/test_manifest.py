@@ -60,6 +60,7 @@ def test_all_requests_use_one_url(manifest):
     urls = {c["url"] for c in manifest["features"]["slash_commands"]}
     urls |= {settings["event_subscriptions"]["request_url"]}
     urls |= {settings["interactivity"]["request_url"]}
+    urls |= {settings["interactivity"]["message_menu_options_url"]}
 
     [url] = urls
 

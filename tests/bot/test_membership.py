@@ -14,6 +14,7 @@ from bot.webapi import SlackApi, web_client
 from engine.domain.change import ChangeState
 from engine.domain.errors import AuthorizationError
 from engine.domain.identity import Directory
+from engine.domain.names import Names
 from tests.bot.fake_slack import BOT_TOKEN, TEAM, FakeSlack, fake_slack
 from tests.bot.stage import BOB, Stage, stage_in
 
@@ -40,7 +41,7 @@ def slack(tmp_path: Path) -> Iterator[Slack]:
     with fake_slack() as fake:
         fake.enterprise = ORGANIZATION
         api = SlackApi(web_client(BOT_TOKEN, fake.url))
-        yield Slack(fake, SlackIdentities(api, store, Directory(), ()))
+        yield Slack(fake, SlackIdentities(api, store, Directory(), Names))
     store.close()
 
 

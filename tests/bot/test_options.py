@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.line import Help
+from bot.menu import Menu
 from bot.options import LOCK, PROMOTE, PROMOTIONS, ROLLBACK, UNLOCK, InvalidCommandError
 from bot.parse import (
     Lock,
@@ -93,7 +94,7 @@ pytestmark = pytest.mark.requirement("SL-001")
     ],
 )
 def test_options_are_parsed_like_on_the_command_line(parse, text, meant):
-    assert parse(text, DEFAULT_PATH, "/c") == meant
+    assert parse(text, Menu.of(DEFAULT_PATH), "/c") == meant
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,7 @@ def test_options_are_parsed_like_on_the_command_line(parse, text, meant):
 )
 def test_invalid_option_is_refused_with_a_corrected_command(parse, text, why, following):
     with pytest.raises(InvalidCommandError) as refused:
-        parse(text, DEFAULT_PATH, "/c")
+        parse(text, Menu.of(DEFAULT_PATH), "/c")
 
     assert why in str(refused.value)
     if following:
@@ -201,7 +202,7 @@ def test_word_like_an_option_is_never_text(parse, words, option, at, space):
     text = space.join([*words[:at], option, *words[at:]])
 
     try:
-        meant = parse(text, DEFAULT_PATH, "/c")
+        meant = parse(text, Menu.of(DEFAULT_PATH), "/c")
     except InvalidCommandError:
         return
 
@@ -214,14 +215,14 @@ def test_word_like_an_option_is_never_text(parse, words, option, at, space):
 @given(words=st.lists(WORDS | OPTION_LIKE, max_size=7))
 def test_every_suggested_command_is_valid(parse, words):
     try:
-        parse(" ".join(words), DEFAULT_PATH, "/c")
+        parse(" ".join(words), Menu.of(DEFAULT_PATH), "/c")
     except InvalidCommandError as refused:
         shown = refused.suggestion
     else:
         return
 
     if not shown.startswith("floe platform "):
-        assert parse(shown.removeprefix("/c"), DEFAULT_PATH, "/c")
+        assert parse(shown.removeprefix("/c"), Menu.of(DEFAULT_PATH), "/c")
 
 
 @pytest.mark.parametrize(
@@ -237,10 +238,8 @@ def test_every_suggested_command_is_valid(parse, words):
 def test_every_command_line_option_is_known(grammar, command):
     options = [each for each in command.params if isinstance(each, click.Option)]
 
-    known = {
-        f"--{each.name}": bool(each.example)
-        for each in (*grammar.options, *grammar.command_line_only)
-    }
+    slack = set(grammar.with_products.options) - set(grammar.of_products)
+    known = {f"--{each.name}": bool(each.example) for each in (*slack, *grammar.command_line_only)}
 
     assert known == {name: not each.is_flag for each in options for name in each.opts}
 

@@ -179,6 +179,19 @@ def test_unconfirmed_post_is_not_repeated(mail):
 
 
 @pytest.mark.requirement("SL-005")
+def test_unconfirmed_post_is_edited_if_the_message_changed_meanwhile(mail):
+    mail.slack.fail("chat.postMessage", 500, heard=True)
+    mail.slack.fail("conversations.history", 500, times=1000)
+    mail.ensure(ROOT, "checking")
+    eventually(mail.texts)
+
+    mail.ensure(ROOT, "failed")
+    mail.slack.heal()
+
+    eventually(lambda: mail.texts() == ["failed"])
+
+
+@pytest.mark.requirement("SL-005")
 def test_unsent_messages_are_sent_after_a_restart(tmp_path, slack):
     slack.fail("chat.postMessage", 500, times=1000)
     with mail_in(tmp_path, slack) as mail:

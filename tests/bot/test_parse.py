@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.line import SAY_WHY, Help
+from bot.menu import Menu
 from bot.options import InvalidCommandError
 from bot.parse import (
     Lock,
@@ -65,7 +66,7 @@ REASONS = st.text(_CHARACTERS, min_size=1).map(lambda text: f"because {text}".st
     ],
 )
 def test_promotion_is_parsed(text, meant):
-    assert parse_promote(text, DEFAULT_PATH, "/promote") == meant
+    assert parse_promote(text, Menu.of(DEFAULT_PATH), "/promote") == meant
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_promotion_is_parsed(text, meant):
     ],
 )
 def test_lock_is_parsed_and_its_reason_kept_as_typed(text, meant):
-    assert parse_lock(text, DEFAULT_PATH, "/lock") == meant
+    assert parse_lock(text, Menu.of(DEFAULT_PATH), "/lock") == meant
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_lock_is_parsed_and_its_reason_kept_as_typed(text, meant):
     ],
 )
 def test_other_commands_are_parsed(parse, text, meant):
-    assert parse(text, DEFAULT_PATH, "/c") == meant
+    assert parse(text, Menu.of(DEFAULT_PATH), "/c") == meant
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_other_commands_are_parsed(parse, text, meant):
 )
 def test_invalid_command_is_refused_with_a_correction(parse, text, why, following):
     with pytest.raises(InvalidCommandError, match=".") as refused:
-        parse(text, DEFAULT_PATH, "/c")
+        parse(text, Menu.of(DEFAULT_PATH), "/c")
 
     assert why in str(refused.value)
     assert refused.value.suggestion == following
@@ -161,16 +162,16 @@ def test_invalid_command_is_refused_with_a_correction(parse, text, why, followin
 )
 def test_any_text_is_parsed_or_refused(parse, text):
     try:
-        parse(text, DEFAULT_PATH, "/c")
+        parse(text, Menu.of(DEFAULT_PATH), "/c")
     except InvalidCommandError as refused:
         assert str(refused)
 
 
 @given(version=VERSIONS, target=st.sampled_from(["staging", "prod"]))
 def test_promotion_with_all_words_is_parsed(version, target):
-    source = DEFAULT_PATH.before(target).name
+    source = DEFAULT_PATH.source(target)
 
-    asked = parse_promote(f"{version} {source} {target}", DEFAULT_PATH, "/promote")
+    asked = parse_promote(f"{version} {source} {target}", Menu.of(DEFAULT_PATH), "/promote")
 
     assert asked == Promote(version, source, target)
 
@@ -179,7 +180,7 @@ def test_promotion_with_all_words_is_parsed(version, target):
 def test_escaped_reason_is_restored(reason, duration):
     escaped = reason.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
-    asked = parse_lock(f"prod {duration} {escaped}", DEFAULT_PATH, "/lock")
+    asked = parse_lock(f"prod {duration} {escaped}", Menu.of(DEFAULT_PATH), "/lock")
 
     assert asked == Lock("prod", duration or None, reason)
 

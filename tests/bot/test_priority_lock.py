@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,6 +12,7 @@ from bot.inbox import Action, Inbox, Origin
 from bot.priority_lock import PriorityLock
 from engine.domain.errors import StoreUnavailableError
 from tests.bot.stage import eventually
+from tests.store.databases import Databases
 
 _THREADS = 20
 
@@ -109,6 +111,50 @@ def test_concurrent_requests_are_stored_in_one_transaction(store):
     written = [place for place, statement in enumerate(committed) if statement.startswith("INSERT")]
     assert len(written) == 2 * _THREADS
     assert "COMMIT" not in committed[written[0] : written[-1]]
+
+
+def test_reads_do_not_wait_for_background_work(databases):
+    store = BotStore(databases.bot())
+    store.write_fact("name", "before")
+
+    with ThreadPoolExecutor(1) as pool, store.transaction():
+        store.write_fact("name", "after")
+        there = store.read_fact("name")
+        elsewhere = pool.submit(store.read_fact, "name").result(60)
+
+    assert (there, elsewhere, store.read_fact("name")) == ("after", "before", "after")
+
+
+def test_threads_of_a_server_do_not_time_out_behind_each_other(postgres_server, tmp_path):
+    databases = Databases(tmp_path, postgres_server.url)
+    store = BotStore(databases.bot(wait_seconds=3))
+
+    def work(number):
+        with store.transaction():
+            time.sleep(0.3)
+        return number
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        done = list(pool.map(work, range(_THREADS)))
+
+    databases.close()
+    assert done == list(range(_THREADS))
+
+
+@pytest.mark.requirement("SL-005")
+def test_requests_do_not_wait_for_background_work_of_servers_that_share_a_database(
+    postgres_server, tmp_path
+):
+    shared = Databases(tmp_path, postgres_server.url)
+    one, other = Inbox(BotStore(shared.bot())), Inbox(BotStore(shared.bot()))
+
+    with ThreadPoolExecutor(1) as pool, BotStore(shared.bot()).transaction() as db:
+        db.execute("UPDATE facts SET value = 'later'")
+        new = [pool.submit(inbox.accept, action(1)).result(60) for inbox in (one, other)]
+
+    assert new == [True, False]
+    assert [waiting.key for waiting in other.pending()] == ["promote:1"]
+    shared.close()
 
 
 @pytest.mark.requirement("SL-005")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
@@ -32,6 +32,7 @@ from tests.bot.stage import (
 )
 from tests.bot.test_serve import has_said, serve, served
 from tests.builders import image
+from tests.nemesis.relay import Relay
 from tests.peers import oci_layout
 from tests.peers.postgres import PostgresProcess
 from tests.store.databases import new_schema
@@ -61,7 +62,7 @@ class Replica:
             "x-slack-request-timestamp": timestamp,
         }
         sent = httpx.post(f"{self.url}slack/events", content=written, headers=headers, timeout=30)
-        assert sent.status_code == 200
+        assert sent.status_code == 200, sent.text
         return sent.text
 
     def kill(self) -> None:
@@ -78,8 +79,15 @@ def slack() -> Iterator[FakeSlack]:
 
 
 @pytest.fixture
+def relay(slack: FakeSlack) -> Iterator[Relay]:
+    """The connections of the first server to Slack."""
+    with Relay(urlsplit(slack.url).netloc).running() as running:
+        yield running
+
+
+@pytest.fixture
 def replicas(
-    tmp_path: Path, slack: FakeSlack, postgres_server: PostgresProcess
+    tmp_path: Path, slack: FakeSlack, relay: Relay, postgres_server: PostgresProcess
 ) -> Iterator[list[Replica]]:
     """Two servers with state directories of their own; the first one leads."""
     oci_layout.write(tmp_path / "registry", image(b"one"), "v1.0.0-dev")
@@ -87,7 +95,6 @@ def replicas(
     variables = {
         "SLACK_BOT_TOKEN": BOT_TOKEN,
         "SLACK_SIGNING_SECRET": SECRET,
-        "SLACK_API_URL": slack.url,
         "FLOE_STATE_URL": postgres_server.url,
     }
     with ExitStack() as stack:
@@ -100,7 +107,8 @@ def replicas(
             )
             state = f"\nstate: {{url: env:FLOE_STATE_URL, schema: {schema}}}\n"
             (folder / "manifest.yaml").write_text(manifest + state)
-            process = stack.enter_context(serve(folder, **variables))
+            direct = slack.url if made else f"http://127.0.0.1:{relay.port}/api/"
+            process = stack.enter_context(serve(folder, **variables, SLACK_API_URL=direct))
             made.append(Replica(process, served(process), slack))
         yield made
     assert slack.refused == []
@@ -153,6 +161,27 @@ def test_gates_of_a_killed_server_run_again_on_the_other_one(
     (tmp_path / "wait").unlink()
     change = eventually(lambda: approval_of(slack), 120)
     second.send({"payload": json.dumps(click_body("floe_approve", change, BOB))})
+    eventually(lambda: is_in_prod(slack), 60)
+
+    posted = Counter(block_ids(message)[0] for message in slack.messages)
+    assert max(posted.values()) == 1
+
+
+@pytest.mark.requirement("SL-005")
+def test_other_server_sends_when_the_first_is_cut_off_from_slack(
+    slack: FakeSlack, replicas: list[Replica], relay: Relay, tmp_path: Path
+) -> None:
+    first, _ = replicas
+    first.send(command_body("/promote", "v1.0.0 staging", ALICE, DEPLOYS))
+    eventually(lambda: has_said(slack, "Promoted"), 60)
+    (tmp_path / "wait").touch()
+    first.send(command_body("/promote", "v1.0.0 prod", ALICE, DEPLOYS))
+    eventually(lambda: has_said(slack, "gates 1/2"), 60)
+
+    relay.cut(urlsplit(slack.url).netloc)
+    (tmp_path / "wait").unlink()
+    change = eventually(lambda: approval_of(slack), 120)
+    first.send({"payload": json.dumps(click_body("floe_approve", change, BOB))})
     eventually(lambda: is_in_prod(slack), 60)
 
     posted = Counter(block_ids(message)[0] for message in slack.messages)

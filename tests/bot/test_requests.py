@@ -65,7 +65,7 @@ def test_both_secrets_are_accepted_during_a_rotation(stage):
     stage.stop()
     stage.start()
 
-    with run_bot(stage.platform, config, tokens, stage.tempo) as bot:
+    with run_bot(stage.products, config, tokens, stage.tempo) as bot:
         stage.bot = bot
         answers = [
             stage.command("/promote help", secret=secret).status

@@ -1,6 +1,6 @@
 """Unexpected errors in a background thread do not stop the bot."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,10 @@ class FailingStore:
 def test_bot_continues_after_an_error_in_the_feed(tmp_path: Path, caplog) -> None:
     failing: list[FailingStore] = []
 
-    def seen(platform):
-        failing.append(FailingStore(platform.store))
-        return replace(platform, store=failing[0])
+    def seen(products):
+        failing.append(FailingStore(products.store))
+        products.store = failing[0]
+        return products
 
     with stage_in(tmp_path, seen=seen) as stage:
         failing[0].times = 2

@@ -2,8 +2,10 @@
 
 import pytest
 
-from engine.checks.approval import approver_via, closed, may_approve, may_decide, override_via
-from engine.domain.change import Change, ChangeState, Ended, Person
+from engine.checks.approval import closed, may_approve, may_decide
+from engine.checks.ballots import approver_via, override_via
+from engine.domain.change import Change, ChangeState
+from engine.domain.change_facts import Ended, Person
 from engine.domain.environment import Approvals, Authorization, Environment
 from engine.domain.errors import (
     AuthorizationError,

@@ -12,6 +12,7 @@ from engine.domain.record import LockRecord
 from engine.domain.request import PromotionRequest, RollbackRequest
 from tests.checks.contexts import ALICE, MANIFEST, OTHER, REASON, TRACE, V1, entry, judge_once
 from tests.domain.records import AT, ID, WHO, a_promotion
+from tests.scenarios.engines import path_of
 
 ROLLBACK = RollbackRequest(V1, "prod", ALICE, TRACE, REASON)
 SAME = entry(a_promotion(version="v1.0.0", artifact_digest=str(MANIFEST.digest)))
@@ -63,14 +64,14 @@ def test_rollback_to_a_version_with_other_content_is_blocked() -> None:
 def test_promotion_passes_from_the_build_or_with_a_record(
     request_: PromotionRequest, record: object, reason: str
 ) -> None:
-    found = judge_once(promoted_to_source, request_, manifest=MANIFEST, source_record=record)
+    found = judge_once(promoted_to_source, request_, manifest=MANIFEST, source_records=(record,))
 
     assert (found.outcome, found.reason) == (Outcome.PASSED, reason)
 
 
 def test_promotion_of_an_artifact_without_a_record_is_blocked() -> None:
     found = judge_once(
-        promoted_to_source, promotion("staging", "prod"), manifest=MANIFEST, source_record=None
+        promoted_to_source, promotion("staging", "prod"), manifest=MANIFEST, source_records=(None,)
     )
 
     assert (found.outcome, found.error) == (Outcome.BLOCKED, VersionNotPromotedError)
@@ -81,9 +82,31 @@ def test_promotion_of_an_artifact_without_a_record_is_blocked() -> None:
     assert found.details == {"tag": "v1.0.0-staging", "environment": "staging"}
 
 
+def test_promotion_from_any_source_needs_one_that_has_the_artifact() -> None:
+    prod = Environment("prod", after=("eu", "us"), any_source=True)
+    path = path_of(
+        "dev", Environment("eu", after=("dev",)), Environment("us", after=("dev",)), prod
+    )
+
+    found = judge_once(
+        promoted_to_source,
+        promotion("eu or us", "prod"),
+        path,
+        manifest=MANIFEST,
+        source_manifests=(None, None),
+        source_records=(SAME, None),
+    )
+
+    assert (found.outcome, found.error) == (Outcome.BLOCKED, VersionNotPromotedError)
+    assert found.reason == (
+        f"prod takes v1.0.0 from eu or us, and eu does not have it as {SHORT}: promote it there "
+        "first (floe platform promote v1.0.0 --to eu)"
+    )
+
+
 @pytest.mark.parametrize("request_", [promotion("dev", "staging"), promotion("staging", "prod")])
 def test_promotion_of_other_content_than_recorded_is_blocked(request_: PromotionRequest) -> None:
-    found = judge_once(promoted_to_source, request_, manifest=MANIFEST, source_record=CHANGED)
+    found = judge_once(promoted_to_source, request_, manifest=MANIFEST, source_records=(CHANGED,))
 
     assert (found.check, found.error) == ("promoted before", TagExistsError)
 

@@ -40,7 +40,9 @@ def promotion(
 def test_promotion_passes_without_a_rollback_or_if_it_is_recorded(
     rollback: object, effect: Effect, reason: str
 ) -> None:
-    found = judge_once(rolled_back, promotion(), effect=effect, source_rollback=rollback)
+    found = judge_once(
+        rolled_back, promotion(), effect=effect, source_rollbacks=(rollback,), quarantines=()
+    )
 
     assert (found.check, found.outcome, found.reason) == ("rolled back", Outcome.PASSED, reason)
 
@@ -51,7 +53,8 @@ def test_promotion_is_blocked_after_a_rollback(overrides: Overrides) -> None:
         rolled_back,
         promotion(overrides=overrides),
         effect=Effect.CHANGE,
-        source_rollback=ROLLBACK,
+        source_rollbacks=(ROLLBACK,),
+        quarantines=(),
     )
 
     assert (found.outcome, found.error) == (Outcome.BLOCKED, RolledBackError)
@@ -69,7 +72,8 @@ def test_approver_overrides_with_a_warning() -> None:
         promotion(overrides=OVERRIDE),
         GUARDED,
         effect=Effect.CHANGE,
-        source_rollback=ROLLBACK,
+        source_rollbacks=(ROLLBACK,),
+        quarantines=(),
     )
 
     assert (found.check, found.outcome) == ("rolled back", Outcome.WARNED)
@@ -82,7 +86,8 @@ def test_others_cannot_override() -> None:
         promotion(DEVELOPER, OVERRIDE),
         GUARDED,
         effect=Effect.CHANGE,
-        source_rollback=ROLLBACK,
+        source_rollbacks=(ROLLBACK,),
+        quarantines=(),
     )
 
     assert (found.check, found.error) == ("authorization", AuthorizationError)

@@ -24,7 +24,7 @@ def judge_duties(
 ) -> Finding:
     request = PromotionRequest(V1, "staging", "prod", operator, TRACE)
     return judge_once(
-        separation_of_duties, request, path, directory=directory, source_promotion=BY_ALICE
+        separation_of_duties, request, path, directory=directory, source_promotions=(BY_ALICE,)
     )
 
 
@@ -71,8 +71,8 @@ def test_artifact_of_the_build_has_no_promoter() -> None:
     first = path_of(Environment("prod", authorization=DUTIES))
     request = PromotionRequest(V1, "none", "prod", ALICE, TRACE)
 
-    build = judge_once(separation_of_duties, request, first, source_promotion=None)
-    source = judge_once(separation_of_duties, request, PATH, source_promotion=None)
+    build = judge_once(separation_of_duties, request, first, source_promotions=())
+    source = judge_once(separation_of_duties, request, PATH, source_promotions=(None,))
 
     assert (build.outcome, build.reason) == (Outcome.SKIPPED, "it comes from the build")
     assert (source.outcome, source.reason) == (

@@ -57,7 +57,20 @@ def test_older_version_is_refused_and_allowed_with_a_reason(floe: Floe) -> None:
 
 
 def test_rolled_back_version_is_promoted_again(floe: Floe) -> None:
-    done = floe.run("platform", "promote", "v1.1.0", "--to", "staging")
+    again = ("platform", "promote", "v1.1.0", "--to", "staging")
+    release = ("platform", "release", "v1.1.0", "--env", "staging", "--reason", "fixed")
 
-    assert done.code == 0
+    refused, held = floe.run(*again, "--output", "json"), floe.run("platform", "status")
+    released, twice, done = floe.run(*release), floe.run(*release), floe.run(*again)
+
+    assert (refused.code, released.code, twice.code, done.code) == (11, 0, 0, 0), released.err
+    assert refused.document["error"]["reason_code"] == "quarantined"
+    assert (
+        "floe platform release v1.1.0 --env staging --reason …"
+        in (refused.document["error"]["message"])
+    )
+    assert "v1.1.0 is quarantined by" in held.out
+    assert released.out.startswith("Released: v1.1.0 may be promoted to staging again")
+    assert twice.out.startswith("Unchanged: v1.1.0 is not quarantined in staging")
+    assert floe.run("platform", "audit", "verify").code == 0
     assert done.out.splitlines()[0] == "Promoted v1.1.0 from dev to staging"

@@ -31,7 +31,7 @@ def test_misspelled_key_is_refused_with_its_path_and_a_suggestion(
     error = refused(tmp_path, text)
 
     assert str(error) == (
-        f"{tmp_path}/manifest.yaml: artifacts.promotion.environments[2].authorization."
+        f"{tmp_path}/manifest.yaml:10: artifacts.promotion.environments[2].authorization."
         "seperation_of_duties: unknown; did you mean separation_of_duties?"
     )
 
@@ -98,18 +98,20 @@ def test_all_problems_are_listed_in_the_order_of_the_file(tmp_path: Path) -> Non
 
     error = refused(tmp_path, text)
 
-    assert str(error).splitlines() == [
-        f"{tmp_path}/manifest.yaml: 6 problems",
-        "  artifacts.registry.uri: has no repository: write oci://host/repository",
-        "  artifacts.registry.auth.token: must not be in the file: write ${NAME} for an "
-        "environment variable",
-        "  artifacts.promotion.environments[0].name: must be lower case letters, digits and inner "
-        "hyphens, like prod or pre-prod",
-        "  artifacts.promotion.environments[0].gates.tests: is on but has no command: give it one, "
-        "here or in artifacts.promotion.gate_commands.tests",
-        "  artifacts.promotion.default_timeout: must be at least 30",
-        "  identity.trust_os_user: is for the embedded registry (oci-layout:) only: anyone can "
-        "choose their user name",
+    head, *listed = str(error).splitlines()
+    file = f"{tmp_path}/manifest.yaml"
+    assert head == f"{file}: 6 problems"
+    assert listed == [
+        f"  {file}:5: artifacts.registry.uri: has no repository: write oci://host/repository",
+        f"  {file}:5: artifacts.registry.auth.token: must not be in the file: write ${{NAME}} for "
+        "an environment variable",
+        f"  {file}:8: artifacts.promotion.environments[0].name: must be lower case letters, digits "
+        "and inner hyphens, like prod or pre-prod",
+        f"  {file}:8: artifacts.promotion.environments[0].gates.tests: is on but has no command: "
+        "give it one, here or in artifacts.promotion.gate_commands.tests",
+        f"  {file}:9: artifacts.promotion.default_timeout: must be at least 30",
+        f"  {file}:10: identity.trust_os_user: is for the embedded registry (oci-layout:) only: "
+        "anyone can choose their user name",
     ]
     assert error.exit_code == 2
 

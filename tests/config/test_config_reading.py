@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.config import load_config
-from engine.config.yaml_loader import MAX_BYTES, read_tree
+from engine.config.yaml_loader import MAX_BYTES, read_document
 from engine.domain.errors import ConfigError
 from tests.config.manifest_files import manifest, refused
 
@@ -21,7 +21,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
 def read(directory: Path, text: str) -> dict[str, object]:
     path = directory / "manifest.yaml"
     path.write_text(text, encoding="utf-8")
-    return read_tree(path)
+    return read_document(path).tree
 
 
 def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_late_writer_of_a_pipe_is_awaited(tmp_path: Path) -> None:
     pipe = tmp_path / "manifest.yaml"
     os.mkfifo(pipe)
     with ThreadPoolExecutor(1) as pool:
-        tree = pool.submit(read_tree, pipe)
+        tree = pool.submit(lambda: read_document(pipe).tree)
         time.sleep(0.2)
         with pipe.open("w") as end:
             for line in ("a: 1\n", "b: 2\n"):
@@ -62,7 +62,7 @@ def test_repeated_key_is_refused(tmp_path: Path) -> None:
     error = refused(tmp_path, text)
 
     assert str(error) == (
-        f"{tmp_path}/manifest.yaml, line 10: authorization is repeated (first in line 9)"
+        f"{tmp_path}/manifest.yaml:10: authorization is repeated (first in line 9)"
     )
 
 
@@ -72,11 +72,14 @@ def test_repeated_key_is_refused(tmp_path: Path) -> None:
         ("", "not a mapping"),
         ("- a", "not a mapping"),
         ("a: [b", "not valid YAML: while parsing a flow sequence"),
-        ("a: *b", "line 1: not valid YAML: found undefined alias"),
-        ("a: 1\n---\nb: 1", "line 2: not valid YAML: expected a single document"),
-        ("a: !!python/object/apply:os.system [true]", "line 1: YAML tags are not supported"),
-        ("a: !!bool x", "line 1: YAML tags are not supported"),
-        ("? [a]\n: b", "line 1: a key must be a word"),
+        ("a: *b", "manifest.yaml:1: not valid YAML: found undefined alias"),
+        ("a: 1\n---\nb: 1", "manifest.yaml:2: not valid YAML: expected a single document"),
+        (
+            "a: !!python/object/apply:os.system [true]",
+            "manifest.yaml:1: YAML tags are not supported",
+        ),
+        ("a: !!bool x", "manifest.yaml:1: YAML tags are not supported"),
+        ("? [a]\n: b", "manifest.yaml:1: a key must be a word"),
         ("a: \x00", "not valid YAML: control characters are not allowed"),
         ("[" * 200_000, "nested more than 40 levels deep"),
         ("{a: " * 100_000, "nested more than 40 levels deep"),
@@ -100,7 +103,7 @@ def test_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.yaml").write_bytes(b"a: \xff")
 
     with pytest.raises(ConfigError, match=r"not UTF-8 text \(byte 3\)"):
-        read_tree(tmp_path / "manifest.yaml")
+        read_document(tmp_path / "manifest.yaml")
 
 
 def test_error_does_not_quote_a_secret(tmp_path: Path) -> None:

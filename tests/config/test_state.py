@@ -6,6 +6,7 @@ import pytest
 
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.state.database_leases import DatabaseLeases
+from engine.bootstrap import open_platform
 from engine.bootstrap.server import entry_reconciler
 from engine.bootstrap.state import changes_database, wakeups_of
 from engine.domain.errors import ConfigError
@@ -64,8 +65,9 @@ def test_only_a_server_needs_the_direct_address(tmp_path: Path) -> None:
 def test_background_of_a_server_waits_only_for_the_referrers_index(tmp_path: Path) -> None:
     pytest.importorskip("psycopg", reason="an extra: pip install '.[postgres]'")
     config = load(tmp_path, manifest(rest="state: {url: postgresql://db/floe}"))
-    with engine_on(LayoutRegistry.create(tmp_path / "registry"), tmp_path) as engine:
-        reconciler = entry_reconciler(config, engine)
+    layout = LayoutRegistry.create(tmp_path / "registry")
+    with engine_on(layout, tmp_path) as engine, open_platform(config, engine) as platform:
+        reconciler = entry_reconciler(platform)
 
         assert reconciler is not None
         leases = reconciler.runner.leases

@@ -27,7 +27,7 @@ def demo() -> Iterator[tuple[subprocess.Popen[str], str]]:
                 line = process.stdout.readline()
                 assert line, said
                 said += line
-            [address] = re.findall(r"http://\S+/changes/c-[0-9a-f]+", said)
+            [address] = re.findall(r"http://\S+/p/checkout/changes/c-[0-9a-f]+", said)
             yield process, address
         finally:
             process.terminate()
@@ -42,22 +42,33 @@ def sign_in(page: Page, place: str, who: str) -> None:
 
 @pytest.mark.requirement("WB-001")
 @pytest.mark.timeout(600)
-def test_demo_shows_an_example_of_every_page(demo) -> None:
-    url, _, _ = demo[1].partition("/changes/")
+def test_demo_shows_products_in_different_states(demo) -> None:
+    url, _, _ = demo[1].partition("/p/")
     with chromium() as browser, page_of(browser, url) as page:
         sign_in(page, "/", "carol@acme.com")
 
         main = page.get_by_role("main")
-        for said in ("drifted", "locked by bob@acme.com until", "awaiting 1 of 1", "INC-41"):
-            expect(main).to_contain_text(said)
+        for said in ("broken file", "unreachable", "drift", "locked", "→ v1.4.4"):
+            expect(main).to_contain_text(said, timeout=60_000)
+        page.goto("/p/checkout/")
+        expect(page.get_by_role("main")).to_contain_text("locked by bob@acme.com until")
+        expect(page.get_by_role("main")).to_contain_text("INC-41")
+        page.goto("/p/search/")
+        expect(page.get_by_role("main")).to_contain_text(re.compile("close[sd] .*Europe/Berlin"))
 
 
 @pytest.mark.requirement("WB-002")
 @pytest.mark.timeout(600)
-def test_second_person_of_the_demo_can_approve(demo) -> None:
-    url, _, path = demo[1].partition("/changes/")
+def test_second_person_walks_from_all_products_to_an_approval(demo) -> None:
+    url, _, path = demo[1].partition("/p/")
     with chromium() as browser, page_of(browser, url) as page:
-        sign_in(page, f"/changes/{path}", "bob@acme.com")
+        sign_in(page, "/", "bob@acme.com")
+        page.get_by_role("link", name="checkout", exact=True).click()
+        page.locator(f"a[href='/p/{path}']").first.click()
+        main = page.get_by_role("main")
+        for said in ("Changes from v1.4.1", "1 new (CVE-2021-45105", "1 fixed (CVE-2023-45853)"):
+            expect(main).to_contain_text(said)
+        expect(main).to_contain_text("1 upgraded (zlib 1.2.13 → 1.3.1)")
         page.get_by_role("button", name="Approve v1.4.4 for prod").click()
 
         expect(page.get_by_role("main")).to_contain_text("promoted", timeout=60_000)

@@ -12,6 +12,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from tests.cli.serving import serving
 from tests.docs.commands import Command, runnable, shell_blocks
 from tests.docs.pages import ROOT, blocks
+from tests.docs.products import build_products
 from tests.docs.stage import (
     SECRET,
     Stage,
@@ -29,6 +30,7 @@ STATES: dict[str, Callable[[Stage], None]] = {
     "docs/install.md": build_first,
     "docs/audit.md": build_remote,
     "docs/ci.md": build_unapproved,
+    "docs/products.md": build_products,
     "docs/secondaries.md": build_mirrored,
     "docs/signatures.md": build_remote,
 }
@@ -42,6 +44,11 @@ OUTPUT = {
     "docs/ci.md": ("Promoted v1.2.3 from dev to staging", "\nv1.2.2\n", "\npromoted\n"),
     "docs/gates.md": ("tested\n",),
     "docs/install.md": ("Promoted v1.2.3 from staging to prod",),
+    "docs/products.md": (
+        "floe.yaml is valid: 2 products",
+        "registry:  # floe.yaml:5",
+        "Promoted v1.2.3 from dev to staging",
+    ),
     "docs/signatures.md": ("Signature verified",),
     "docs/webhooks.md": ("whsec_",),
 }

@@ -12,9 +12,11 @@ import pytest
 import yaml
 from flask.testing import FlaskClient
 
-from engine.bootstrap import open_engine, open_platform
+from engine.bootstrap import open_products
 from engine.config import load_config
 from engine.domain.change import ChangeState
+from engine.domain.product import UNNAMED
+from engine.ports.telemetry import NO_METRICS
 from tests.bot.fake_slack import fake_slack
 from tests.bot.stage import ALICE, BOB, CAROL, Stage
 from tests.builders import image
@@ -187,9 +189,8 @@ def page_of(web: dict[str, Any], provider: FakeProvider, folder: Path) -> Iterat
     environ = {web["auth"]["client_secret_env"]: "secret"}
     config = load_config(folder / "manifest.yaml", environ)
     with (
-        open_engine(config) as engine,
-        open_platform(config, engine) as platform,
-        open_web(platform, config) as app,
+        open_products({UNNAMED: config}, NO_METRICS, several=False) as products,
+        open_web(products, config) as app,
         app.test_client() as client,
     ):
         yield client

@@ -32,6 +32,7 @@ NEVER_MOVED = [
     sequence_tag("staging", 1).name,
     sequence_tag("prod", 1234).name,
     policy_tag(str(SUBJECT)).name,
+    f"floe-findings.{SUBJECT.hex}",
 ]
 MOVED = [
     STAGING.latest.name,

@@ -85,5 +85,8 @@ def promote_with_approval(platform: Platform, target: str, **said: Any) -> Any:
     change = document_of(asked)["change_id"]
     bob = {"sub": "bob", "email": "bob@acme.com", "groups": ["release-managers"]}
     approved = platform.approve(change, **{**_OURS, **bob})
+    if approved.code == 14:
+        carol = {"sub": "carol", "email": "carol@acme.com", "groups": ["security"]}
+        approved = platform.approve(change, **{**_OURS, **carol})
     assert approved.code == 0, approved.out + approved.err
     return document_of(platform.promote(target, **{**_OURS, **said})) | {"warnings": []}

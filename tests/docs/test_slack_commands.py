@@ -6,14 +6,30 @@ from pathlib import Path
 
 import pytest
 
+from bot.menu import Menu
+from bot.parse import parse_lock, parse_promote, parse_promotions, parse_rollback, parse_unlock
 from engine.domain.change import ChangeState
 from engine.domain.state import EnvironmentState
 from tests.bot.fake_slack import fake_slack
 from tests.bot.manifest import bot_manifest
 from tests.bot.stage import ALICE, BOB, DEPLOYS, Stage
 from tests.docs.pages import ROOT, Block, blocks
+from tests.scenarios.engines import DEFAULT_PATH
 
-BLOCKS = [b for b in blocks("text") if b.page == ROOT / "docs" / "in-slack.md"]
+PAGE = ROOT / "docs" / "in-slack.md"
+_BEFORE, _, _AFTER = PAGE.read_text().partition("\n## Several products\n")
+_FIRST = _BEFORE.count("\n") + 1
+_SECTION = range(_FIRST, _FIRST + _AFTER.partition("\n## ")[0].count("\n") + 1)
+_ALL = [b for b in blocks("text") if b.page == PAGE]
+BLOCKS = [b for b in _ALL if b.line not in _SECTION]
+OF_PRODUCTS = [line for b in _ALL if b.line in _SECTION for line in b.text.splitlines()]
+PARSERS = {
+    "/promote": parse_promote,
+    "/rollback": parse_rollback,
+    "/lock": parse_lock,
+    "/unlock": parse_unlock,
+    "/promotions": parse_promotions,
+}
 
 
 @pytest.fixture
@@ -55,6 +71,16 @@ def test_documented_slack_commands_are_refused_for_an_unknown_environment(stage:
     assert [each for each in answers if "qa" not in each] == []
     assert [each.id for each in stage.platform.store.recent(50)] == changes
     assert prod(stage).lock is None
+
+
+@pytest.mark.parametrize("line", OF_PRODUCTS)
+def test_documented_slack_commands_of_products_name_them(line: str) -> None:
+    command, _, text = line.partition(" ")
+    menu = Menu({"checkout": DEFAULT_PATH, "search": DEFAULT_PATH}, None)
+
+    meant = PARSERS[command](text, menu, command)
+
+    assert getattr(meant, "product", None) == "checkout" or getattr(meant, "every_product", False)
 
 
 def promote(stage: Stage, line: str) -> None:

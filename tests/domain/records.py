@@ -7,21 +7,30 @@ from engine.domain.gate import GateKind, GateResult, GateStatus, SecuritySummary
 from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.public_key import PublicKey
 from engine.domain.record import (
-    AcknowledgeRecord,
     AnyRecord,
-    ApprovalRecord,
     LockRecord,
     Previous,
     PromotionRecord,
     RefusalRecord,
     RegistrySync,
     RejectionRecord,
-    RepairRecord,
-    RestoreRecord,
     RollbackRecord,
-    RotateRecord,
     SignatureStatus,
     UnlockRecord,
+)
+from engine.domain.record_base import ApprovalRecord
+from engine.domain.release_records import (
+    BreakGlass,
+    ReleaseRecord,
+    ReviewRecord,
+    UnwaiveRecord,
+    WaiveRecord,
+)
+from engine.domain.upkeep_records import (
+    AcknowledgeRecord,
+    RepairRecord,
+    RestoreRecord,
+    RotateRecord,
 )
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -63,6 +72,9 @@ APPROVED = ApprovalRecord(
     authorized_via="group release-managers",
     approved_at=AT,
     interface="slack",
+)
+GLASS = BreakGlass(
+    incident="INC-42", reason="down", via="group sre", skipped=("approvals",), review_by=AT
 )
 SYNCED = RegistrySync(registry="mirror.example/acme", status="failed", error="timed out")
 
@@ -135,6 +147,33 @@ def a_rotation() -> RotateRecord:
     return RotateRecord.model_validate(WHO | fields)
 
 
+def a_waiver() -> WaiveRecord:
+    terms = {"vulnerability": "CVE-2026-1", "package": "pkg:npm/lodash", "until": AT}
+    fields = {"environment": "prod", "waive_id": ID, "terms": terms, "reason": "not reachable"}
+    given = {"approvals": (APPROVED,), "authorized_via": "group admins"}
+    return WaiveRecord.model_validate(WHO | fields | given | {"requested_at": AT, "waived_at": AT})
+
+
+def an_unwaiver() -> UnwaiveRecord:
+    fields = {"environment": "prod", "unwaive_id": ID, "vulnerability": "CVE-2026-1"}
+    fields |= {"package": "pkg:npm/lodash", "waived_by": "bob@acme.com", "reason": "fixed"}
+    given = {"authorized_via": "group admins", "unwaived_at": AT}
+    return UnwaiveRecord.model_validate(WHO | fields | given)
+
+
+def a_release() -> ReleaseRecord:
+    fields = {
+        "environment": "prod",
+        "release_id": ID,
+        "version": "v1.2.3",
+        "artifact_digest": OTHER,
+        "reason": "the fix is in the database",
+        "authorized_via": "group admins",
+        "released_at": AT,
+    }
+    return ReleaseRecord.model_validate(WHO | fields)
+
+
 def a_repair() -> RepairRecord:
     tags = ("floe-ledger.prod.1", "floe-head.prod")
     fields = {"environment": "prod", "repair_id": ID, "tags": tags, "repaired_at": AT}
@@ -142,10 +181,16 @@ def a_repair() -> RepairRecord:
     return RepairRecord.model_validate(WHO | fields)
 
 
+def a_review() -> ReviewRecord:
+    fields = {"review_id": ID, "reviewed": str(ID), "incident": "INC-42", "accepted": False}
+    fields |= {"environment": "prod", "reason": "ask first", "authorized_via": "group sre"}
+    return ReviewRecord.model_validate(WHO | fields | {"reviewed_at": AT})
+
+
 def one_of_each() -> tuple[AnyRecord, ...]:
     place = {"environment": "prod"}
     return (
-        a_promotion(),
+        a_promotion(break_glass=GLASS),
         a_rollback(),
         RestoreRecord.model_validate(
             WHO
@@ -166,7 +211,7 @@ def one_of_each() -> tuple[AnyRecord, ...]:
             | {"unlock_id": ID, "reason": "over", "locked_by": "sre", "locked_reason": "freeze"}
             | {"authorized_via": "who locked", "unlocked_at": AT}
         ),
-        *(an_acknowledgement(), a_rotation(), a_repair()),
+        *(an_acknowledgement(), a_rotation(), a_repair(), a_waiver(), an_unwaiver(), a_release()),
         RefusalRecord.model_validate(
             WHO
             | place
@@ -180,4 +225,5 @@ def one_of_each() -> tuple[AnyRecord, ...]:
             | {"artifact_digest": DIGEST, "requested_by": "bob@acme.com", "reason": "not today"}
             | {"interface": "web", "rejected_at": AT}
         ),
+        a_review(),
     )

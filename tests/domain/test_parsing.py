@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from engine.domain.environment import Environment
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.operator import IdentitySource, Operator
+from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.parsing import (
     parse_lock_duration,
     parse_lock_request,
+    parse_promotion_request,
     parse_rollback_request,
     parse_unlock_request,
 )
@@ -113,3 +115,13 @@ def test_unknown_environment_is_refused_with_the_known_ones() -> None:
 def test_lock_without_a_duration_lasts_until_unlocked() -> None:
     assert parse_lock_request(PATH, "prod", ALICE, TRACE, "why").for_seconds is None
     assert parse_lock_request(PATH, "prod", ALICE, TRACE, "why", "2h").for_seconds == 7200
+
+
+def test_blank_incident_is_no_break_glass() -> None:
+    blank = Overrides(incident="  ")
+
+    promotion = parse_promotion_request(PATH, "v1.0.0", None, "prod", ALICE, TRACE, blank)
+    rollback = parse_rollback_request(PATH, "v1.0.0", "prod", ALICE, TRACE, "why", "  ")
+
+    assert (promotion.overrides, promotion.break_glass) == (NO_OVERRIDES, None)
+    assert rollback.break_glass is None

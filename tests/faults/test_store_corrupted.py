@@ -17,6 +17,7 @@ _WEBHOOK = 'webhooks: [{url: "http://127.0.0.1:9/gone", retry_count: 0, timeout_
 _LOCK = ("platform", "lock", "--env", "staging", "--reason", "damage")
 _UNLOCK = ("platform", "unlock", "--env", "staging", "--reason", "over")
 _BACK = ("platform", "rollback", "v1.0.0", "--env", "staging", "--reason", "damage")
+_RELEASE = ("platform", "release", "v2.0.0", "--env", "staging", "--reason", "mended")
 
 
 class DamagedPlatform:
@@ -42,7 +43,8 @@ class DamagedPlatform:
             self.team.succeed(*words)
         assert self.team.running("staging") == "v1.0.0"
         assert self.team.records("staging")[:3] == ["rollback", "unlock", "lock"]
-        # Going forward again is a promotion.
+        # Going forward again is a promotion, once the version is released.
+        self.team.succeed(*_RELEASE)
         assert self.team.promote("v2.0.0").code == 0
 
 

@@ -25,6 +25,7 @@ from engine.domain.audit import RemarkKind
 from engine.domain.record import PromotionRecord
 from engine.domain.status import Alignment
 from engine.execution.entry_reconciler import EntryReconciler
+from engine.runtime.schedule import Schedule, Task
 from tests.builders import image
 from tests.faults.holding import SECONDS, Chosen, HoldingProxy
 from tests.faults.replica import replica, run
@@ -227,6 +228,10 @@ class Server:
 
     reconciler: EntryReconciler
 
+    def look(self) -> float:
+        self.reconciler.reconcile()
+        return 0.2
+
     def eventually(self, true: Callable[[], bool]) -> float:
         started = time.monotonic()
         while not true():
@@ -238,12 +243,13 @@ class Server:
 @contextmanager
 def server(team: Team) -> Iterator[Server]:
     with team.engine("server", wait_seconds=0) as engine:
-        reconciler = EntryReconciler(engine.runner, pause_seconds=0.2)
-        reconciler.start()
+        running, schedule = Server(EntryReconciler(engine.runner)), Schedule()
+        schedule.add(Task(running.look, "no claimed entries completed", 0.2))
+        schedule.start()
         try:
-            yield Server(reconciler)
+            yield running
         finally:
-            reconciler.stop()
+            schedule.stop()
 
 
 def moved_late(team: Team) -> str:

@@ -186,15 +186,16 @@ def test_endless_answer_is_not_read_to_its_end(
     api.close()
 
 
-def test_looping_history_pages_end_with_an_error(client: Client, strange: Strange) -> None:
+def test_looping_history_pages_end_with_an_error(
+    client: Client, strange: Strange, tmp_path: Path
+) -> None:
     client.server.alter = None
     address = f"{client.server.behind}/api/v1/history"
     page = httpx.get(address).json()
     strange.reply = answers(json.dumps(page | {"next": "1.staging.1"}).encode())
 
-    done = commands.run_floe(
-        Path(), "platform", "audit", "history", "--limit", "0", FLOE_SERVER=f"http://{strange.host}"
-    )
+    asked = ("platform", "audit", "history", "--limit", "0")
+    done = commands.run_floe(tmp_path, *asked, FLOE_SERVER=f"http://{strange.host}")
 
     assert (done.code, done.out) == (5, "")
     assert "repeat" in done.err

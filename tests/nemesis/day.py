@@ -32,9 +32,17 @@ from tests.peers.postgres import PostgresProcess
 
 REPOSITORY = "nemesis/platform"
 _PATIENCE = 900
-# A person whose request was refused repeats it.
-_REPEAT_SECONDS = 6
-_SETTLE_SECONDS, _QUIET_SECONDS = 120, 20
+# People repeat a refused request, and one that seems to be lost.
+_AFTER_ANSWER, _REPEAT_SECONDS = 8, 180
+_SETTLE_SECONDS, _QUIET_SECONDS = 300, 4
+# Messages to send, requests of people, changes in work, and events that no message shows yet.
+_UNFINISHED = """
+SELECT (SELECT count(*) FROM {0}.messages WHERE dirty = 1 AND failed IS NULL)
+    + (SELECT count(*) FROM {0}.answers) + (SELECT count(*) FROM {0}.inbox WHERE done = 0)
+    + (SELECT count(*) FROM {0}.changes WHERE state IN ('checking', 'executing'))
+    + (SELECT max(sequence) FROM {0}.events)
+    - (SELECT value::bigint FROM {0}.facts WHERE name = 'cursor')
+"""
 # Words of an answer to a refused request.
 _NOT_TAKEN = ("try again", "start it", "Try again")
 _MOST = 100_000
@@ -112,17 +120,27 @@ class Day:
             )
             client = stack.enter_context(httpx.Client(timeout=6, limits=_LIMITS))
             sender = Sender(servers, client)
-            crowd = Crowd(slack, sender, patience=_PATIENCE, repeat_after=_REPEAT_SECONDS)
+            crowd = Crowd(slack, sender, _PATIENCE, _REPEAT_SECONDS, _AFTER_ANSWER)
             began = time.monotonic()
             with ExitStack() as working:
                 working.enter_context(nemesis.at_work())
                 working.enter_context(writers.at_work())
                 crowd.play(cases[:-1])
             seconds = time.monotonic() - began
-            settled = _settled(slack)
-            for log in itertools.chain(*(server.logs() for server in servers)):
-                assert "Traceback" not in log.read_text(), f"{log}: {log.read_text()[-3000:]}"
+            settled = self._settled(slack)
         return Outcome(sum(map(len, cases)), seconds, settled, crowd, nemesis, writers)
+
+    def _settled(self, slack: FakeSlack) -> float:
+        """Wait until nothing is left to do and to say; return the seconds until then."""
+        began, last, seen = time.monotonic(), 0.0, len(slack.calls)
+        while (now := time.monotonic() - began) < _SETTLE_SECONDS:
+            [(unfinished,)] = self.server.execute(_UNFINISHED.format(self.schema))
+            if unfinished or len(slack.calls) != seen:
+                seen, last = len(slack.calls), now
+            elif now - last > _QUIET_SECONDS:
+                return last
+            time.sleep(0.2)
+        raise AssertionError(f"{unfinished} things are left to do after {_SETTLE_SECONDS} s")
 
     def _reckoned(
         self,
@@ -137,6 +155,7 @@ class Day:
                 *find_problems(cases[:-1], platform, slack, repeat=True),
                 *_moved(platform),
                 *_ignored_locks(platform, writers),
+                *_crashes(self.folder),
             ]
             assert not found, "\n".join([f"{len(found)} things are wrong:", *found[:40]])
             yield from summary(platform, slack)
@@ -165,16 +184,11 @@ class Sender:
         return 503
 
 
-def _settled(slack: FakeSlack) -> float:
-    """Wait until no message was sent for some seconds; the seconds until the last one."""
-    began, last, seen = time.monotonic(), 0.0, len(slack.calls)
-    while time.monotonic() - began < _SETTLE_SECONDS:
-        if len(slack.calls) != seen:
-            seen, last = len(slack.calls), time.monotonic() - began
-        elif time.monotonic() - began - last > _QUIET_SECONDS:
-            break
-        time.sleep(0.2)
-    return last
+def _crashes(folder: Path) -> Iterator[str]:
+    """List unexpected errors in the logs of the servers."""
+    for log in sorted(folder.glob("replica-*/serve-*.log")):
+        _, *crashes = log.read_text().split("Traceback")
+        yield from (f"{log}: {crash[-2000:]}" for crash in crashes[-1:])
 
 
 def _moved(platform: Platform) -> Iterator[str]:

@@ -60,17 +60,9 @@ class Replica:
     starts: int = field(default=0)
 
     def start(self) -> None:
-        self.starts += 1
-        log = self.folder / f"serve-{self.starts}.log"
-        with log.open("wb") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM.format(offset=self.offset), "serve", "--port", "0"],
-                cwd=self.folder,
-                env=self._environment(),
-                stdout=out,
-                stderr=out,
-            )
-        self.url = eventually(lambda: self._address(log), _START_SECONDS)
+        """Start the server, and again if it ends, which it does while the database is down."""
+        self._run()
+        self.url = eventually(self._address, _START_SECONDS)
 
     def kill(self) -> None:
         if self.process is not None:
@@ -89,10 +81,6 @@ class Replica:
     def mend(self, name: str) -> None:
         self._relay(name).mend(self.places.address(name))
 
-    def logs(self) -> list[Path]:
-        """The output of each of its processes."""
-        return sorted(self.folder.glob("serve-*.log"))
-
     def _relay(self, name: str) -> Relay:
         return self.database if name == "database" else self.web
 
@@ -110,12 +98,27 @@ class Replica:
             "HTTP_PROXY": f"http://127.0.0.1:{self.web.port}",
         }
 
-    def _address(self, log: Path) -> str | None:
-        assert self.process is not None
-        said = log.read_text()
-        if self.process.poll() is not None:
-            raise AssertionError(f"a replica ended: {said[-2000:]}")
+    def _run(self) -> None:
+        self.starts += 1
+        with self._log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM.format(offset=self.offset), "serve", "--port", "0"],
+                cwd=self.folder,
+                env=self._environment(),
+                stdout=out,
+                stderr=out,
+            )
+
+    def _address(self) -> str | None:
+        if self.process is not None and self.process.poll() is not None:
+            self._run()
+        said = self._log.read_text()
         return said.split("Serving ", 1)[1].split()[0] if "Serving " in said else None
+
+    @property
+    def _log(self) -> Path:
+        """The output of the newest process."""
+        return self.folder / f"serve-{self.starts}.log"
 
 
 @contextmanager

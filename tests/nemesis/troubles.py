@@ -14,8 +14,13 @@ import psycopg
 from tests.nemesis.replicas import Replica
 from tests.peers.postgres import PostgresProcess
 
-_TAKEOVER_SECONDS = 60
-_CLAIMED = "SELECT target, change_id, worker FROM {}.claims WHERE change_id IS NOT NULL"
+_TAKEOVER_SECONDS = 60.0
+# A worker that is killed after the end of its change leaves a claim that is not needed.
+_CLAIMED = """
+SELECT change_id, worker, until FROM {0}.claims JOIN {0}.changes ON id = change_id AND open = 1
+"""
+# The worker of each change, and the end of its claim.
+_Claims = dict[object, tuple[object, object]]
 
 
 @dataclass
@@ -106,23 +111,32 @@ class Nemesis:
         self._done.wait(1)
         self.server.start()
 
-    def _claims(self) -> set[tuple[object, ...]] | None:
+    def _claims(self) -> _Claims | None:
         """The claims of all replicas; None while the database is being restarted."""
         try:
-            return set(self.server.execute(_CLAIMED.format(self.schema)))
+            rows = self.server.execute(_CLAIMED.format(self.schema))
         except psycopg.OperationalError:
             return None
+        return {change: (worker, until) for change, worker, until in rows}
 
-    def _time_takeover(self, before: set[tuple[object, ...]] | None) -> None:
-        """Measure, in the background, how long the claims of a killed replica remain."""
+    def _time_takeover(self, before: _Claims | None) -> None:
+        """
+        Measure, in the background, when other workers take the changes of a killed replica.
+
+        A claim that its worker renews or gives back is one of another replica.
+        """
         began = time.monotonic()
 
-        def watch(left: set[tuple[object, ...]]) -> None:
-            while left and time.monotonic() - began < _TAKEOVER_SECONDS:
+        def watch(left: _Claims) -> None:
+            while left and (seconds := time.monotonic() - began) < _TAKEOVER_SECONDS:
                 time.sleep(0.2)
-                if (now := self._claims()) is not None:
-                    left &= now
-            self.takeovers.append(time.monotonic() - began)
+                if (now := self._claims()) is None:
+                    continue
+                for change in [each for each in left if now.get(each) != left[each]]:
+                    worker, _ = left.pop(change)
+                    if change in now and now[change][0] != worker:
+                        self.takeovers.append(seconds)
+            self.takeovers += [_TAKEOVER_SECONDS] * len(left)
 
         if before:
             threading.Thread(target=watch, args=(before,), daemon=True).start()

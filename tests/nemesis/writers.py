@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from demo.issuer import Issuer
+from engine.domain.errors import EnvironmentLockedError
 from tests.bot.crowd import Case
 
 _ROOT = Path(__file__).parents[2]
@@ -66,18 +67,20 @@ class Writers:
     def _lock_and_unlock(self) -> None:
         target = self.cases[0].target
         while not self._done.wait(1):
-            self._until_done("lock", "--env", target, "--reason", "INC-42")
+            # A lock whose answer was lost is there: repeating it is refused.
+            taken = (0, EnvironmentLockedError.exit_code)
+            self._until_done("lock", "--env", target, "--reason", "INC-42", done=taken)
             began = time.time()
             self._done.wait(2)
             self.locked.append((began, time.time()))
             self._until_done("unlock", "--env", target, "--reason", "over")
 
-    def _until_done(self, *words: str) -> None:
-        """Repeat a command until it succeeds, as a script does."""
+    def _until_done(self, *words: str, done: Sequence[int] = (0,)) -> None:
+        """Repeat a command until it ends with one of the codes `done`, as a script does."""
         for _ in range(200):
             code, said = self._run(*words)
             self.exits[f"{words[0]} {code}"] += 1
-            if code == 0:
+            if code in done:
                 return
             time.sleep(0.5)
         raise AssertionError(f"{' '.join(words)} did not succeed: {said}")

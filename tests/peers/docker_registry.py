@@ -30,11 +30,16 @@ def docker_registry(
     in_memory: bool = False,
     deletes: bool = True,
     port: int | None = None,
+    more: str = "",
 ) -> Iterator[DockerRegistry]:
-    """A registry with its files in `folder`; give `port` to restart one."""
+    """
+    A registry with its files in `folder`; give `port` to restart one.
+
+    `more` is added to its configuration.
+    """
     port = port or free_port()
     config = folder / f"registry-{port}.yaml"
-    config.write_text(_config(folder, port, htpasswd, in_memory, deletes))
+    config.write_text(_config(folder, port, htpasswd, in_memory, deletes) + more)
     with (
         (folder / f"registry-{port}.log").open("wb") as log,
         subprocess.Popen([PROGRAM, "serve", str(config)], stdout=log, stderr=log) as process,

@@ -77,6 +77,10 @@ class PostgresProcess:
         """End the server; SIGINT cuts its connections, SIGKILL gives it no time at all."""
         if self.process is None:
             return
+        if number is signal.SIGKILL:
+            # The processes of its connections would answer for a moment longer.
+            self.process.send_signal(signal.SIGSTOP)
+            subprocess.run(["pkill", "-KILL", "-P", str(self.process.pid)], check=False)
         self.process.send_signal(number)
         self.process.wait(_SECONDS)
         self.process = None

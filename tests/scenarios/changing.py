@@ -12,6 +12,7 @@ from engine.api import Engine
 from engine.bootstrap import SystemClock
 from engine.changes.decisions import Changes
 from engine.changes.memberships import Memberships
+from engine.changes.sweeper import Workplace
 from engine.changes.worker import Pace, Worker
 from engine.changes.workflow import Progression
 from engine.domain.change import Change
@@ -133,7 +134,8 @@ def stage_on(
         store = SqlStore(state_database(folder / "state"), real)
         changes = Changes(engine.runner, store, rules.of)
         progression = Progression(engine.runner, store, rules.of, members.regroup)
-        worker = Worker(changes, progression, store, pace=pace or Pace())
+        place_of = {"": Workplace(changes, progression)}
+        worker = Worker(place_of, store, real, pace=pace or Pace())
         try:
             platform = Platform(engine, changes, progression, worker, store, Memberships(DIRECTORY))
             yield Stage(platform, place, clock, members, rules)

@@ -3,9 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from engine.domain.approval_rules import ApprovalRule, Delegate, Escalation
+from engine.domain.break_glass import BreakGlassRules
 from engine.domain.environment import Approvals, Authorization, Environment, FixedLock
+from engine.domain.names import Names
+from engine.domain.operator import Operator
 from engine.domain.path import PromotionPath
 from engine.domain.record import Previous
+from engine.domain.release_records import BreakGlass
 from tests.builders import image
 from tests.scenarios.engines import ALICE, BOB, NOON, path_of
 from tests.scenarios.forging import LATER, Forger, approval
@@ -14,6 +19,7 @@ from tests.scenarios.verbs import artifact, build_and_promote
 Forge = Callable[[Forger], None]
 # A forgery, the path of its policy, its environment, and the kind, place and text of the finding.
 Case = tuple[Forge, PromotionPath, str, tuple[str, int], str]
+HOUR = timedelta(hours=1)
 DUTIES = Authorization(separation_of_duties=True)
 
 
@@ -48,6 +54,20 @@ def approved(*approvals: object, asked: datetime | None = None) -> Forge:
         forger.promote(
             "v1.0.0", "prod", artifact("v1.0.0"), approvals=approvals, requested_at=asked
         )
+    )
+
+
+def voted(operator: Operator, *groups: str, **fields: object) -> object:
+    """An approval by which `operator` fills rules of `groups`."""
+    return approval(operator).model_copy(update={"groups": groups, **fields})
+
+
+def broken_glass(via: str, within: timedelta = HOUR) -> Forge:
+    glass = BreakGlass(
+        incident="INC-1", reason="down", via=via, skipped=("approvals",), review_by=LATER + within
+    )
+    return lambda forger: void(
+        forger.promote("v1.0.0", "prod", artifact("v1.0.0"), break_glass=glass)
     )
 
 
@@ -112,10 +132,22 @@ def unlocked(forger: Forger) -> None:
     forger.unlock("prod")
 
 
+RULES = guarded(
+    approvals=Approvals(
+        rules=(ApprovalRule("security", Names(["security"])), ApprovalRule("sre", Names(["sre"]))),
+        escalation=Escalation(7200, Names(["managers"])),
+        delegates=(Delegate("carol@acme.com", "bob@acme.com", LATER),),
+    )
+)
+GLASS = guarded(
+    approvals=Approvals(1), break_glass=BreakGlassRules(Names(["sre"]), review_seconds=3600)
+)
+CAROL_FOR = {"delegated_by": "carol@acme.com"}
 PLAIN = path_of("dev", "staging", "prod")
 ONE, TWO = guarded(approvals=Approvals(1)), guarded(approvals=Approvals(2))
+CAROL = BOB.__class__("carol@acme.com", "slack:T1/U3", BOB.source, verified=True)
 HOME = BOB.__class__("bob@home", "slack:T1/U2", BOB.source, verified=True)
-HOUR = timedelta(hours=1)
+
 CASES: dict[str, Case] = {
     "only tagged in the source": (
         only_tagged, PLAIN, "prod", ("source", 3),
@@ -138,6 +170,33 @@ CASES: dict[str, Case] = {
     ),
     "too few approvals": (
         approved(approval(BOB)), TWO, "prod", ("approval", 1), "with 1 approval, but its policy",
+    ),
+    "two approvals for one rule": (
+        approved(voted(BOB, "sre"), voted(CAROL, "sre")), RULES, "prod", ("approval", 1),
+        "promotes v1.0.0 with 1 approval, but its policy",
+    ),
+    "escalated too early": (
+        approved(voted(BOB, "sre"), voted(CAROL, "managers"), asked=LATER - HOUR), RULES, "prod",
+        ("approval", 1), "promotes v1.0.0 with 1 approval, but its policy",
+    ),
+    "unknown delegate": (
+        approved(voted(BOB, "sre", delegated_by="dave@acme.com"), voted(CAROL, "security")), RULES,
+        "prod", ("approval", 1), "is approved by bob@acme.com for dave@acme.com, but its policy",
+    ),
+    "delegate and the person": (
+        approved(voted(BOB, "sre", **CAROL_FOR), voted(CAROL, "security")), RULES, "prod",
+        ("approval", 1), "is approved by bob@acme.com and by carol@acme.com, who are the same",
+    ),
+    "break-glass of another group": (
+        broken_glass("group developers"), GLASS, "prod", ("approval", 1),
+        "changes prod to v1.0.0 by break-glass (group developers), but its policy admits [sre]",
+    ),
+    "break-glass without a review in time": (
+        broken_glass("group sre", 48 * HOUR), GLASS, "prod", ("approval", 1),
+        "with a review until 2026-09-04 00:00 UTC, but its policy wants it within 3600 seconds",
+    ),
+    "break-glass that is not configured": (
+        broken_glass("group sre"), ONE, "prod", ("approval", 1), "but its policy admits []",
     ),
     "approved by the requester": (
         approved(approval(ALICE)), ONE, "prod", ("approval", 1),

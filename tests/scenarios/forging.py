@@ -10,7 +10,6 @@ from engine.audit.policies import store_policy
 from engine.domain.operator import Operator
 from engine.domain.record import (
     AnyRecord,
-    ApprovalRecord,
     LockRecord,
     Previous,
     PromotionRecord,
@@ -18,6 +17,7 @@ from engine.domain.record import (
     SignatureStatus,
     UnlockRecord,
 )
+from engine.domain.record_base import ApprovalRecord
 from engine.domain.record_header import record_header
 from engine.domain.state import EMPTY, EnvironmentState
 from tests.builders import Artifact
@@ -40,7 +40,7 @@ class Forger:
     ) -> PromotionRecord:
         """Record a promotion at LATER, and set its tag and `latest`."""
         state, path = self.state(target), self.engine.path
-        source = path.before(target)
+        source = next(iter(path.sources(target)), None)
         previous = (
             Previous(version=state.version, digest=state.digest)
             if state.version and state.digest

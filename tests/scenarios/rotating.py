@@ -15,9 +15,10 @@ from engine.domain.ledger import ChainEnd, LedgerDraft, LedgerEntry, draft_after
 from engine.domain.operator import Operator
 from engine.domain.parsing import parse_rotate_request
 from engine.domain.public_key import PublicKey
-from engine.domain.record import LockRecord, RotateRecord
+from engine.domain.record import LockRecord
 from engine.domain.record_header import record_header
 from engine.domain.result import Ending, Result
+from engine.domain.upkeep_records import RotateRecord
 from tests.conftest import Place
 from tests.scenarios.audited import lock, promote_versions
 from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog

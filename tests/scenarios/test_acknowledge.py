@@ -11,8 +11,8 @@ from engine.domain.environment import Authorization, Environment
 from engine.domain.errors import AuthorizationError, LedgerUnreadableError, UsageError
 from engine.domain.operator import Operator
 from engine.domain.parsing import parse_acknowledge_request
-from engine.domain.record import AcknowledgeRecord
 from engine.domain.result import Ending, Result
+from engine.domain.upkeep_records import AcknowledgeRecord
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.audited import messages, promote_versions, stranger_audit, summarize

@@ -29,7 +29,7 @@ from tests.scenarios.forgeries import CASES, PLAIN, Case
 from tests.scenarios.forging import LATER, Forger
 from tests.scenarios.sealed import SIGNING
 from tests.scenarios.tampering import Hand
-from tests.scenarios.verbs import artifact, build_and_promote, roll_back
+from tests.scenarios.verbs import artifact, build_and_promote, release, roll_back
 from tests.tlog.logged import logging_engine
 
 pytestmark = pytest.mark.requirement("FR-026")
@@ -124,8 +124,10 @@ def test_override_and_promotion_after_the_rollback_are_sound(setting: Setting) -
         assert roll_back(engine, "v1.0.0").error is None
         engine.runner.clock.time += timedelta(hours=2)  # type: ignore[attr-defined]
         assert promote(engine, "v2.0.0", "prod", overrides=overrides).error is None
+        assert release(engine, "v2.0.0").error is None
         assert promote(engine, "v2.0.0", "staging").error is None
         assert roll_back(engine, "v1.1.0", "prod").error is None
+        assert release(engine, "v2.0.0", "prod").error is None
         assert promote(engine, "v2.0.0", "prod").error is None
 
     found = setting.found(forge, "prod", PLAIN)

@@ -15,7 +15,7 @@ from engine.domain.record import PromotionRecord
 from tests.conftest import Place
 from tests.scenarios.changing import Stage, stage_on
 from tests.scenarios.engines import BOB, path_of, promote, promotion
-from tests.scenarios.verbs import artifact, roll_back
+from tests.scenarios.verbs import artifact, release, roll_back
 
 PROD = Environment("prod", approvals=Approvals(required=1, expires_after_seconds=3600))
 ALLOWED = Overrides(allow_older=True, reason="for the old line")
@@ -84,6 +84,7 @@ def test_overridden_rollback_is_shown_approved_and_recorded(stage: Stage) -> Non
 def test_another_rollback_voids_an_approved_override(stage: Stage) -> None:
     roll_back(stage.engine, "v1.0.0", operator=BOB)
     approved = stage.approve(ask(stage, "v1.1.0", OVERRIDDEN))
+    release(stage.engine, "v1.1.0")
     promote(stage.engine, "v1.1.0", "staging")
     roll_back(stage.engine, "v1.0.0")
 

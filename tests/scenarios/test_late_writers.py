@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 
@@ -125,6 +126,33 @@ def test_completer_that_was_suspended_puts_latest_right(shared: Engine, tmp_path
     late = with_parts(shared, ledger=Suspended(shared.runner.registry))
 
     with late.runner.hold("staging"):
+        pass
+
+    status = shared.status()[1]
+    assert (status.state.version, status.alignment) == ("v1.0.3", Alignment.ALIGNED)
+
+
+class Overtaken:
+    """A registry where other writers move `latest` right after this one, before it reads back."""
+
+    def __init__(self, shared: Engine, tmp_path: Path) -> None:
+        self._shared, self._folder = shared, tmp_path
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._shared.runner.registry, name)
+
+    def put(self, manifest: Manifest, tag: Tag | None = None) -> None:
+        self._shared.runner.registry.put(manifest, tag)
+        if str(tag) == "latest-staging" and kinds(self._shared) == ["promotion"]:
+            meanwhile(self._shared, self._folder)
+
+
+def test_completer_whose_latest_is_overtaken_reports_no_error(
+    shared: Engine, tmp_path: Path
+) -> None:
+    kill_after_the_claim(shared, "v1.0.1")
+
+    with with_parts(shared, registry=Overtaken(shared, tmp_path)).runner.hold("staging"):
         pass
 
     status = shared.status()[1]

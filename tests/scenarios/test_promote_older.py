@@ -12,7 +12,7 @@ from engine.domain.result import Ending
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.engines import BOB, ProgressLog, promote, promotion
-from tests.scenarios.verbs import artifact, build_and_promote, kinds, roll_back
+from tests.scenarios.verbs import artifact, build_and_promote, kinds, release, roll_back
 
 ALLOWED = Overrides(allow_older=True, reason="customers on the old line")
 
@@ -92,7 +92,9 @@ def test_override_needs_a_reason(engine: Engine, overrides: Overrides) -> None:
 
 
 def test_reason_without_an_override_is_refused(engine: Engine) -> None:
-    with pytest.raises(UsageError, match="only with --allow-older or --override-rollback"):
+    with pytest.raises(
+        UsageError, match="only with --allow-older, --override-rollback or --break-glass"
+    ):
         promotion(engine, "v1.0.0", "staging", overrides=Overrides(reason="because"))
 
 
@@ -100,6 +102,7 @@ def test_going_forward_again_after_a_rollback_is_a_promotion(place: Place, engin
     build_and_promote(place, engine, "v1.0.0", "v1.1.0")
     first = engine.history("staging", 1)[0].record
     roll_back(engine, "v1.0.0")
+    release(engine, "v1.1.0")
 
     result = promote(engine, "v1.1.0", "staging", BOB)
 
@@ -109,7 +112,7 @@ def test_going_forward_again_after_a_rollback_is_a_promotion(place: Place, engin
     assert record.id != first.id
     assert record.operator == "bob@acme.com"
     assert (record.overrides, record.warnings) == ((), ())
-    assert kinds(engine) == ["promotion", "promotion", "rollback", "promotion"]
+    assert kinds(engine) == ["promotion", "promotion", "rollback", "release", "promotion"]
     assert place.registry.resolve(Tag("latest-staging")) == artifact("v1.1.0").manifest.digest
     assert promote(engine, "v1.1.0", "staging").outcome is Ending.UNCHANGED
 

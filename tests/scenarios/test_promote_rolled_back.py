@@ -5,10 +5,11 @@ from engine.domain.environment import Approvals, Authorization, Environment
 from engine.domain.errors import RolledBackError
 from engine.domain.overrides import Overrides
 from engine.domain.record import PromotionRecord
+from engine.domain.release_errors import QuarantinedError
 from engine.domain.result import Ending, Result
 from tests.conftest import Place
 from tests.scenarios.engines import BOB, ProgressLog, promote, promotion
-from tests.scenarios.verbs import artifact, build_and_promote, lock, roll_back, unlock
+from tests.scenarios.verbs import artifact, build_and_promote, lock, release, roll_back, unlock
 
 OVERRIDDEN = Overrides(override_rollback=True, reason="the fix is in the database")
 MANAGERS = Environment("prod", approvals=Approvals(groups=frozenset({"managers"})))
@@ -33,7 +34,9 @@ def test_rolled_back_version_is_blocked_with_a_hint(place: Place, engine: Engine
     result = promote(engine, "v1.1.0", "prod")
 
     assert_blocked(result)
-    assert "floe platform promote v1.1.0 --to staging" in str(result.error)
+    assert isinstance(result.error, QuarantinedError)
+    assert "So it is quarantined there and in later environments" in str(result.error)
+    assert "floe platform release v1.1.0 --env staging --reason …" in str(result.error)
     assert "promote v1.1.0 --to prod --override-rollback --reason …" in str(result.error)
     assert engine.history("prod") == ()
 
@@ -60,6 +63,7 @@ def test_source_with_a_newer_version_does_not_block(place: Place, engine: Engine
 
 def test_version_promoted_to_its_source_again_is_allowed(place: Place, engine: Engine) -> None:
     rolled_back(place, engine)
+    assert release(engine, "v1.1.0").outcome is Ending.RELEASED
     assert promote(engine, "v1.1.0", "staging").outcome is Ending.PROMOTED
 
     assert promote(engine, "v1.1.0", "prod").outcome is Ending.PROMOTED
@@ -67,6 +71,7 @@ def test_version_promoted_to_its_source_again_is_allowed(place: Place, engine: E
 
 def test_second_rollback_blocks_again(place: Place, engine: Engine) -> None:
     rolled_back(place, engine)
+    release(engine, "v1.1.0")
     promote(engine, "v1.1.0", "staging")
     roll_back(engine, "v1.0.0", operator=BOB)
 

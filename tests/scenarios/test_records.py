@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.adapters.store.records import SqlRecords, records_database
+from engine.adapters.store.record_tables import records_database
+from engine.adapters.store.records import SqlRecords
 from engine.api import Engine
 from engine.audit.record_cache import Records
 from engine.domain.artifact import Version

@@ -15,7 +15,7 @@ from engine.domain.artifact import Digest, Tag
 from engine.domain.audit import KnownHead, LedgerRepair
 from engine.domain.errors import LedgerUnreadableError, SigningUnavailableError
 from engine.domain.policy_document import policy_tag
-from engine.domain.record import RepairRecord
+from engine.domain.upkeep_records import RepairRecord
 from engine.ports.state import InMemoryHeads
 from tests.conftest import Place
 from tests.peers import oci_layout

@@ -11,9 +11,9 @@ from engine.domain.errors import AuthorizationError, ConflictError, VersionNotPr
 from engine.domain.operator import Operator
 from engine.domain.parsing import parse_restore_request
 from engine.domain.path import PromotionPath
-from engine.domain.record import RestoreRecord
 from engine.domain.result import Ending, Result
 from engine.domain.status import Alignment, EnvironmentStatus
+from engine.domain.upkeep_records import RestoreRecord
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.engines import ALICE, TRACE_ID, ProgressLog, person, promote, with_parts

@@ -12,9 +12,10 @@ from engine.domain.environment import Authorization, Environment
 from engine.domain.errors import AuthorizationError, UnconfiguredError, UsageError
 from engine.domain.names import Names
 from engine.domain.parsing import parse_rotate_request
-from engine.domain.record import RotateRecord
 from engine.domain.result import Ending
 from engine.domain.rights import Rights
+from engine.domain.roles import Members
+from engine.domain.upkeep_records import RotateRecord
 from tests.builders import image
 from tests.conftest import Place
 from tests.peers.fake_registry import FakeRegistry
@@ -33,6 +34,7 @@ from tests.scenarios.rotating import (
 from tests.scenarios.sealed import SIGNING, trust, writer
 
 REPOSITORY = "acme/platform"
+ALICE_ONLY = Members.of(operators=["alice@acme.com"])
 
 
 def test_record_names_the_keys_and_the_operator(layout: Place, tmp_path: Path) -> None:
@@ -141,13 +143,13 @@ def test_listed_key_is_retired_by_its_file(layout: Place, tmp_path: Path) -> Non
     ("rights", "allowed"),
     [
         (Rights(), True),
-        (Rights(served=True, named=Names(["alice@acme.com"])), False),
+        (Rights(served=True, named=ALICE_ONLY), False),
         (Rights(operators=Names(["bob@acme.com"])), False),
         (Rights(operators=Names(["alice@acme.com"])), True),
         (
             Rights(
                 served=True,
-                named=Names(["alice@acme.com"]),
+                named=ALICE_ONLY,
                 operators=Names(["alice@acme.com"]),
             ),
             True,
@@ -165,9 +167,7 @@ def test_rotation_needs_the_right_to_operate(
 
 
 def test_server_does_not_retire_the_key_that_it_signs_with(layout: Place, tmp_path: Path) -> None:
-    rights = Rights(
-        served=True, operators=Names(["alice@acme.com"]), named=Names(["alice@acme.com"])
-    )
+    rights = Rights(served=True, operators=Names(["alice@acme.com"]), named=ALICE_ONLY)
     with engine_on(layout.registry, tmp_path, sealing=SIGNING, rights=rights) as engine:
         rotated(engine, NEW)
         with pytest.raises(UsageError, match="signs for this server"):

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +15,7 @@ from engine.adapters.store import SqlStore, state_database
 from engine.bootstrap import SystemClock
 from engine.changes.foreground import Foreground
 from engine.changes.heartbeat import Claim, ClaimLostError
+from engine.changes.sweeper import Workplace
 from engine.changes.worker import Worker
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import StoreUnavailableError
@@ -37,9 +38,14 @@ class CutOffStore(SqlStore):
     claimed = False
 
     def claim(
-        self, worker: str, now: datetime, lasting: timedelta, only: str | None = None
+        self,
+        worker: str,
+        now: datetime,
+        lasting: timedelta,
+        only: str | None = None,
+        accepts: Callable[[str], bool] = lambda _product: True,
     ) -> Change | None:
-        found = super().claim(worker, now, lasting, only)
+        found = super().claim(worker, now, lasting, only, accepts)
         self.claimed = self.claimed or found is not None
         return found
 
@@ -70,7 +76,8 @@ def store(stage: Stage, tmp_path: Path) -> Iterator[CutOffStore]:
 def run_worker(stage: Stage, store: SqlStore) -> Iterator[None]:
     platform = stage.platform
     progression = replace(platform.progression, store=store)
-    worker = Worker(replace(stage.changes, store=store), progression, store, 1, PACE)
+    place = Workplace(replace(stage.changes, store=store), progression)
+    worker = Worker({"": place}, store, SystemClock(), 1, pace=PACE)
     worker.start()
     try:
         yield

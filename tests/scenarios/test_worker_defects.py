@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine.adapters.registry.layout.registry import LayoutRegistry
+from engine.bootstrap import SystemClock
+from engine.changes.sweeper import Workplace
 from engine.changes.worker import Worker
 from engine.domain.change import Change, ChangeState
 from tests.builders import image
@@ -43,7 +45,8 @@ def test_failing_listener_does_not_stop_the_next_change(
             raise ZeroDivisionError("listener fails")
 
     platform = stage.platform
-    worker = Worker(stage.changes, platform.progression, platform.store, 1, PACE, settled=fail_once)
+    place = Workplace(stage.changes, platform.progression, fail_once)
+    worker = Worker({"": place}, platform.store, SystemClock(), 1, pace=PACE)
     worker.start()
     try:
         for number, version in enumerate(("v1.0.0", "v2.0.0"), 1):

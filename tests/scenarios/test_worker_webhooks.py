@@ -3,13 +3,17 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.webhooks import Webhooks
+from engine.bootstrap import SystemClock
+from engine.bootstrap.deliveries import deliver_webhooks
 from engine.changes.decisions import Changes
+from engine.changes.sweeper import Workplace
 from engine.changes.worker import Worker
 from tests.conftest import Place
 from tests.domain.records import a_promotion, a_rollback
@@ -42,7 +46,10 @@ def run_worker(stage: Stage, sender: Webhooks) -> Iterator[None]:
     changes = Changes(
         with_parts(stage.engine, webhook_sender=sender).runner, stage.platform.store, stage.rules.of
     )
-    worker = Worker(changes, stage.platform.progression, stage.platform.store, pace=PACE)
+    place = Workplace(changes, stage.platform.progression)
+    places, store = {"": place}, stage.platform.store
+    deliver = partial(deliver_webhooks, places)
+    worker = Worker(places, store, SystemClock(), pace=PACE, deliver=deliver)
     worker.start()
     try:
         yield

@@ -2,7 +2,12 @@
 
 from engine.api import Engine
 from engine.domain.operator import Operator
-from engine.domain.parsing import parse_lock_request, parse_rollback_request, parse_unlock_request
+from engine.domain.parsing import (
+    parse_lock_request,
+    parse_release_request,
+    parse_rollback_request,
+    parse_unlock_request,
+)
 from engine.domain.record import LockRecord, RefusalRecord, RollbackRecord, UnlockRecord
 from engine.domain.request import LockRequest, RollbackRequest, UnlockRequest
 from engine.domain.result import Result
@@ -36,6 +41,13 @@ def roll_back(
     engine: Engine, version: str, target: str = "staging", operator: Operator = ALICE
 ) -> Result:
     return engine.run(rollback_request(engine, version, target, operator), ProgressLog())
+
+
+def release(
+    engine: Engine, version: str, target: str = "staging", operator: Operator = ALICE
+) -> Result:
+    request = parse_release_request(engine.path, target, operator, TRACE_ID, version, REASON)
+    return engine.run(request, ProgressLog())
 
 
 def lock_request(

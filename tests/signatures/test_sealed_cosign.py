@@ -14,7 +14,7 @@ from engine.adapters.signing import generate_key
 from engine.attestation.statement import predicate_type
 from engine.domain.artifact import Tag
 from engine.domain.manifest import Manifest
-from engine.domain.record import RotateRecord
+from engine.domain.upkeep_records import RotateRecord
 from tests.conftest import Place
 from tests.peers import raw
 from tests.peers.cosign import VERSIONS, Cosign

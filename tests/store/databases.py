@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from bot.database import MIGRATIONS as BOT
 from bot.database import bot_database
-from engine.adapters.store import entry_claims, records
+from engine.adapters.store import entry_claims
 from engine.adapters.store.ended_sessions import MIGRATIONS as SESSIONS
 from engine.adapters.store.ended_sessions import sessions_database
 from engine.adapters.store.migrations import APPLICATION_ID, MIGRATIONS, state_database
-from engine.adapters.store.records import records_database
+from engine.adapters.store.record_tables import MIGRATIONS as RECORDS
+from engine.adapters.store.record_tables import records_database
 from engine.adapters.webhooks import MIGRATIONS as OUTBOX
 from engine.adapters.webhooks import outbox_database
 from engine.runtime.database import Database
@@ -55,13 +56,13 @@ class Databases:
         )
 
     def records(self) -> Database:
-        return self._open(lambda: records_database(self.folder), "records", records.MIGRATIONS)
+        return self._open(lambda: records_database(self.folder), "records", RECORDS)
 
     def outbox(self) -> Database:
         return self._open(lambda: outbox_database(self.folder), "outbox", OUTBOX)
 
-    def bot(self) -> Database:
-        return self._open(lambda: bot_database(self.folder), "bot", BOT)
+    def bot(self, wait_seconds: float = 30) -> Database:
+        return self._open(lambda: bot_database(self.folder), "bot", BOT, wait_seconds)
 
     def sessions(self) -> Database:
         return self._open(lambda: sessions_database(self.folder), "sessions", SESSIONS)

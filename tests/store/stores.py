@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.adapters.store import Retention, SqlStore, state_database
-from engine.domain.change import Change, ChangeState, Person
+from engine.domain.change import Change, ChangeState
+from engine.domain.change_facts import Person
 from engine.domain.operator import IdentitySource
 from engine.ports import Clock
 from engine.ports.change_store import ChangeStore

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,11 +43,15 @@ class NoLeases:
 
 
 def leases_at(
-    url: str, schema: str, wait_seconds: float = 0, lasting_seconds: float = 15
+    url: str,
+    schema: str,
+    wait_seconds: float = 0,
+    lasting_seconds: float = 15,
+    product: str = "",
 ) -> DatabaseLeases:
     server = PostgresServer(url, wait_seconds=30)
     tables = PostgresDatabase(server, schema, "leases", MIGRATIONS)
-    return DatabaseLeases(tables, NoLeases(), wait_seconds, lasting_seconds)
+    return DatabaseLeases(tables, NoLeases(), wait_seconds, lasting_seconds, product)
 
 
 Open = Callable[..., DatabaseLeases]
@@ -62,7 +67,7 @@ def open_leases(postgres_server: PostgresProcess, schema: str) -> Iterator[Open]
     """Open the leases of another machine."""
     opened: list[DatabaseLeases] = []
 
-    def opener(**options: float) -> DatabaseLeases:
+    def opener(**options: Any) -> DatabaseLeases:
         opened.append(leases_at(postgres_server.url, schema, **options))
         return opened[-1]
 
@@ -94,6 +99,21 @@ def test_a_lease_excludes_other_machines_until_it_is_released(open_leases: Open)
         assert "prod is being changed by process " in str(refused.value)
     with second.hold("prod"):
         pass
+
+
+def test_products_with_equal_environments_have_leases_of_their_own(open_leases: Open) -> None:
+    names = ("", "checkout", "billing", "checkout")
+    unnamed, checkout, billing, again = (open_leases(product=name) for name in names)
+
+    with unnamed.hold("prod"), checkout.hold("prod"), billing.hold("prod"):
+        with (
+            pytest.raises(ConflictError, match="^checkout/prod is being") as refused,
+            again.hold("prod"),
+        ):
+            pytest.fail("got a lease that was taken")
+        details = refused.value.details
+
+    assert (details["environment"], details["product"]) == ("prod", "checkout")
 
 
 def test_a_lease_is_released_after_an_error(open_leases: Open) -> None:
@@ -149,6 +169,24 @@ def test_one_server_leads_and_another_follows_when_it_ends(open_leases: Open) ->
 
     assert while_both_run == (True, False)
     assert after == (False, True)
+
+
+def test_leader_that_steps_aside_is_followed_by_another_server(open_leases: Open) -> None:
+    tables = open_leases().database
+    first, second = (Leader(Lease(tables, "slack", 10)) for _ in range(2))
+    first.start()
+    second.start()
+
+    first.step_aside()
+    at_once = first.leads()
+    deadline = time.monotonic() + 60
+    while not second.leads() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    after = (first.leads(), second.leads())
+    first.stop()
+    second.stop()
+
+    assert (at_once, after) == (False, (False, True))
 
 
 def test_a_server_alone_always_leads() -> None:

@@ -137,6 +137,23 @@ def test_claim_is_abandoned_after_an_hour(claims: SqlEntryClaims, clock: HandClo
     assert found == [False, True]
 
 
+def test_neglected_claims_of_all_repositories_are_found_at_once(
+    databases: Databases, clock: HandClock, claims: SqlEntryClaims
+) -> None:
+    elsewhere, idle = (
+        SqlEntryClaims(databases.entries(), name, clock) for name in ("other", "idle")
+    )
+    for each in (claims, elsewhere, idle):
+        each.claim(numbered(5))
+    idle.finish(numbered(5))
+    early = claims.neglected_repositories()
+    clock.time += 3 * SECOND
+
+    assert early == frozenset()
+    assert claims.neglected_repositories() == {"acme", "other"}
+    assert (claims.repository, elsewhere.neglected(), idle.neglected()) == ("acme", ("prod",), ())
+
+
 def test_claims_are_neglected_for_a_limited_time(claims: SqlEntryClaims, clock: HandClock) -> None:
     claims.claim(numbered(5))
     claims.claim(numbered(5, environment="staging"))

@@ -73,6 +73,31 @@ def test_environments_do_not_wait_for_each_other(tmp_path):
         pass
 
 
+def test_products_with_equal_environments_do_not_wait_for_each_other(tmp_path):
+    names = ("", "checkout", "checkout-2")
+    leases = [FileLeases(tmp_path, wait_seconds=0, product=name) for name in names]
+
+    with leases[0].hold("prod"), leases[1].hold("prod"), leases[2].hold("prod"):
+        with pytest.raises(ConflictError) as refused, leases[1].hold("prod"):
+            pytest.fail("got a lease that was taken")
+        holder = refused.value.details.pop("holder")
+
+    assert str(refused.value).startswith(f"checkout/prod is being changed by {holder}")
+    assert refused.value.details == {"environment": "prod", "product": "checkout"}
+
+
+def test_layout_has_one_lease_whatever_its_product_is_called(tmp_path):
+    unnamed = FileLeases(tmp_path, wait_seconds=0, shared=True)
+    named = FileLeases(tmp_path, wait_seconds=0, shared=True, product="checkout")
+
+    with (
+        unnamed.hold("prod"),
+        pytest.raises(ConflictError, match="^checkout/prod is being changed"),
+        named.hold("prod"),
+    ):
+        pytest.fail("got a lease that was taken")
+
+
 def test_timeout_of_a_lease_names_its_holder(tmp_path):
     with another_process_holding_prod(tmp_path) as (holder, _):
         with (

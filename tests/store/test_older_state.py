@@ -18,6 +18,7 @@ from engine.adapters.store import (
     migrations,
     state_database,
 )
+from engine.adapters.store.migrations import MIGRATIONS
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
 from engine.domain.errors import StoreUnavailableError
@@ -244,4 +245,4 @@ def test_a_store_of_an_older_floe_keeps_its_changes(tmp_path: Path) -> None:
         assert [event.kind for event in store.events(0)] == ["submitted"]
         assert store.open() == (kept,)
     with closing(sqlite3.connect(tmp_path / "store.db")) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)

@@ -107,13 +107,14 @@ def test_refused_connection_leaves_idle_ones_in_use(
     own_server: PostgresProcess, open_database: Open
 ) -> None:
     opened = open_database()
-    with opened.read():
-        pass
+    store = SqlStore(opened, HandClock())
+    store.open()
 
     own_server.execute("ALTER DATABASE floe ALLOW_CONNECTIONS false", "postgres")
     try:
-        with opened.read(), pytest.raises(StoreUnavailableError), opened.read():
-            pass
+        with opened.read() as db, pytest.raises(StoreUnavailableError):
+            db.execute("SELECT 1")
+            store.open()
         with opened.read() as db:
             (found,) = db.execute("SELECT 1").fetchone()
     finally:
@@ -224,19 +225,19 @@ def test_wrong_settings_are_named_without_the_password(
 def test_newer_schema_is_used_only_from_its_minimum(
     own_server: PostgresProcess, open_database: Open
 ) -> None:
-    schema = new_schema()
+    schema, known_to_us = new_schema(), len(MIGRATIONS)
     more = (*MIGRATIONS, "ALTER TABLE changes ADD COLUMN extra TEXT;")
-    open_database(schema=schema, migrations=more, minimum=2).migrate()
+    open_database(schema=schema, migrations=more, minimum=known_to_us).migrate()
     known = SqlStore(open_database(schema=schema), HandClock())
 
     kept = known.add(change(), None)
-    open_database(schema=schema, migrations=(*more, "SELECT 1;"), minimum=3).migrate()
+    open_database(schema=schema, migrations=(*more, "SELECT 1;"), minimum=known_to_us + 1).migrate()
     too_old = open_database(schema=schema)
 
     assert known.open() == (kept,)
     assert refused(SqlStore(too_old, HandClock())).endswith(
-        "was migrated by a newer floe (schema 4 of changes, usable from 3; this floe knows 2): "
-        "start that version instead"
+        f"was migrated by a newer floe (schema {known_to_us + 2} of changes, usable from "
+        f"{known_to_us + 1}; this floe knows {known_to_us}): start that version instead"
     )
 
 

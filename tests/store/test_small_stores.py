@@ -1,6 +1,8 @@
 """The smaller stores work in every kind of database."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +14,7 @@ from bot.blocks.ephemeral import note
 from bot.database import BotStore
 from bot.ephemeral import EphemeralStore
 from bot.gate_progress import GateProgressStore
-from bot.inbox import Action, Inbox, Origin
+from bot.inbox import Action, Inbox, Origin, _Queued
 from bot.message_store import DesiredMessage, MessageStore
 from engine.adapters.store import SqlHeads, SqlOutcomes, SqlTally
 from engine.adapters.store.ended_sessions import SqlEndedSessions
@@ -107,7 +109,7 @@ def test_deliveries_are_taken_once_and_settled(databases: Databases) -> None:
 
     assert [each.id for each in (*taken, *others)] == ["id-0", "id-1", "id-2"]
     assert taken[0] == delivery(0)
-    assert (second.waiting(), second.next_due()) == (1, NOON + 2 * HOUR)
+    assert (second.waiting(), second.due_times()) == (1, {"": NOON + 2 * HOUR})
     assert [(each.id, each.problem) for each in second.failures()] == [("id-1", "answered 500")]
     assert second.redeliver("id-1", NOON)
     assert not second.redeliver("id-0", NOON)
@@ -170,6 +172,22 @@ def test_delivery_to_two_servers_is_one_action(bots: tuple[BotStore, BotStore]) 
     assert first.pending() == []
     assert first.start_attempt(waiting) is None
     assert not first.accept(action("promote:1"))
+
+
+def test_servers_that_store_the_same_actions_do_not_block_each_other(
+    bots: tuple[BotStore, BotStore],
+) -> None:
+    first, second = map(Inbox, bots)
+    second._queue.put(_Queued(action("promote:2")))
+
+    with ThreadPoolExecutor(1) as other, bots[0].transaction():
+        assert first.accept(action("promote:1"))
+        accepted = other.submit(second.accept, action("promote:1"))
+        # Without an order, the other server now holds the second action, and waits for the first.
+        time.sleep(0.5)
+        assert first.accept(action("promote:2"))
+
+    assert not accepted.result(60)
 
 
 def test_messages_are_posted_in_order_and_edited(bots: tuple[BotStore, BotStore]) -> None:

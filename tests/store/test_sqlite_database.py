@@ -12,11 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from bot.database import MIGRATIONS as BOT
 from bot.database import BotStore, bot_database
 from engine.adapters.audit.database import SqliteAudit
 from engine.adapters.store import SqlStore, state_database
-from engine.adapters.store.migrations import APPLICATION_ID, MIGRATIONS
-from engine.adapters.store.records import SqlRecords, records_database
+from engine.adapters.store.migrations import MIGRATIONS
+from engine.adapters.store.record_tables import MIGRATIONS as RECORDS
+from engine.adapters.store.record_tables import records_database
+from engine.adapters.store.records import SqlRecords
+from engine.adapters.webhooks.outbox import MIGRATIONS as OUTBOX
 from engine.adapters.webhooks.outbox import SqlOutbox, outbox_database
 from engine.domain.errors import PromotionError
 from engine.runtime.sqlite_file import UnsuitableDatabaseError, open_database
@@ -63,6 +67,12 @@ def use_bot(folder: Path) -> Path:
 
 
 Use = Callable[[Path], Path]
+FIRST_TABLES = {
+    use_store: MIGRATIONS[0],
+    use_records: RECORDS[0],
+    use_outbox: OUTBOX[0],
+    use_bot: BOT[0],
+}
 ALL = pytest.mark.parametrize("use", [use_store, use_records, use_outbox, use_audit, use_bot])
 
 
@@ -141,12 +151,14 @@ def test_a_directory_in_the_place_of_the_file_is_named(tmp_path: Path, use: Use)
 @ALL
 def test_a_file_from_before_versions_were_numbered_keeps_its_rows(tmp_path: Path, use: Use) -> None:
     path = use(tmp_path)
-    if use is use_store:
+    if use in FIRST_TABLES:
         # Its later migrations are not part of such a file.
+        with closing(sqlite3.connect(path)) as db:
+            application = db.execute("PRAGMA application_id").fetchone()[0]
         path.unlink()
         with closing(sqlite3.connect(path)) as db:
-            db.executescript(MIGRATIONS[0])
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.executescript(FIRST_TABLES[use])
+            db.execute(f"PRAGMA application_id = {application}")
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 0")
         if use is use_bot:

@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from engine.domain.change import Change, ChangeState, Ended, Fingerprint, StoredFinding
+from engine.domain.change import Change, ChangeState
+from engine.domain.change_facts import Ended, Fingerprint, StoredFinding
 from engine.domain.errors import ConflictError
 from engine.domain.gate import GateKind, GateResult, GateStatus
-from engine.domain.record import ApprovalRecord, SignatureStatus
+from engine.domain.record import SignatureStatus
+from engine.domain.record_base import ApprovalRecord
 from tests.store.stores import ALICE, NOON, change, crowd, executing, ids
 
 

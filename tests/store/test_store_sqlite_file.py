@@ -161,7 +161,7 @@ def test_a_full_disk_is_reported_and_changes_nothing(small_disk):
 
 @pytest.mark.parametrize("name", READING)
 def test_no_statement_looks_through_all_changes(file, name):
-    statement = getattr(statements, name)
+    statement = getattr(statements, name).format(where="")
     values: dict[str, int] | list[int] = [1] * statement.count("?")
     if ":id" in statement:
         fields = ("state", "revision", "updated_at", "open", "document", "id")

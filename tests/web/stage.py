@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from engine.adapters.registry.layout.files import locked
-from engine.bootstrap import open_engine, open_platform
+from engine.bootstrap import open_products
 from engine.config import load_config
 from engine.domain.change import Change
 from engine.domain.identity import Claims
@@ -21,13 +21,16 @@ from engine.domain.parsing import (
     parse_promotion_request,
     parse_rollback_request,
 )
+from engine.domain.product import UNNAMED
 from engine.domain.request import LockRequest, RollbackRequest
 from engine.platform import Platform
 from engine.ports import NO_PROGRESS
+from engine.ports.telemetry import NO_METRICS
 from tests.builders import Artifact, image
 from tests.manifests import manifest
 from tests.peers import oci_layout
 from web.lifecycle import WATCHERS, open_web
+from web.site import Site
 
 ALICE, BOB, CAROL = "alice@acme.com", "bob@acme.com", "carol@acme.com"
 TRACE = "a" * 32
@@ -44,6 +47,11 @@ class Stage:
     platform: Platform
     app: Flask
     client: FlaskClient
+
+    @property
+    def site(self) -> Site:
+        site: Site = self.app.extensions["floe"].sites[UNNAMED]
+        return site
 
     def publish(self, *versions: str, artifact: Artifact | None = None) -> None:
         layout = self.folder / "registry"
@@ -134,21 +142,21 @@ def stage_in(
     watchers: int = WATCHERS,
     webhooks: str = "",
     secondaries: str = "",
+    edit: tuple[str, str] = ("", ""),
 ) -> Iterator[Stage]:
-    """Build the platform in `folder`.
+    """Build the platform in `folder`, and replace a text of its manifest by `edit`.
 
     `web`, `identity.oidc`, `webhooks` and `secondary_registries` are as in its manifest; prod's
     gate runs `tests` in a shell. Only the test works on changes.
     """
     if not (folder / "registry").exists():
         oci_layout.write(folder / "registry", image(b"nothing"))
-    config = load_config(
-        write_manifest(folder, web, tests, oidc, webhooks, secondaries), {"OIDC_SECRET": secret}
-    )
+    file = write_manifest(folder, web, tests, oidc, webhooks, secondaries)
+    file.write_text(file.read_text().replace(*edit))
+    config = load_config(file, {"OIDC_SECRET": secret})
     with (
-        open_engine(config, served=True) as engine,
-        open_platform(config, engine) as platform,
-        open_web(platform, config, watchers=watchers) as app,
+        open_products({UNNAMED: config}, NO_METRICS, several=False) as products,
+        open_web(products, config, watchers=watchers) as app,
         app.test_client() as client,
     ):
-        yield Stage(folder, platform, app, client)
+        yield Stage(folder, products[UNNAMED], app, client)

@@ -85,7 +85,7 @@ def test_error_pages_are_accessible_and_fit_a_phone(
 def without_registry(stage: Stage) -> Iterator[Stage]:
     """A busy platform without its registry."""
     busy(stage)
-    board = stage.app.extensions["floe"].board
+    board = stage.site.board
     # A look that takes too long returns the old snapshot.
     assert until(lambda: board.look().error is None and any(r.drifted for r in board.look().rows))
     stage.get("/history")

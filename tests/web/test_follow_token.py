@@ -9,7 +9,7 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
 from tests.web.stage import PROXY, Stage, stage_in
 from web.follow_token import HEADER, with_ticket
-from web.site import the_site
+from web.site import shared
 
 pytestmark = pytest.mark.requirement("WB-002")
 _WEEK = 7 * 24 * 3600
@@ -34,7 +34,7 @@ def issued_ago(seconds: int) -> type[TimestampSigner]:
 def ticket_issued_ago(stage: Stage, change_id: str, seconds: int) -> str:
     with stage.app.app_context():
         signer = URLSafeTimedSerializer(
-            the_site().secret, salt="floe.ticket", signer=issued_ago(seconds)
+            shared().secret, salt="floe.ticket", signer=issued_ago(seconds)
         )
     return str(signer.dumps(change_id))
 

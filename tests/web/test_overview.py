@@ -59,7 +59,7 @@ def test_refusal_by_a_lifted_lock_is_no_blocker(stage: Stage) -> None:
 
 def first_page(stage: Stage) -> tuple[str, list[dict[str, object]]]:
     """Return the first page and the current status."""
-    stage.app.extensions["floe"].board.expire()
+    stage.site.board.expire()
     return stage.get("/"), stage.json("/api/v1/status")
 
 

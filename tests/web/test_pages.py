@@ -26,7 +26,7 @@ def promoted_to_prod(stage: Stage, version: str = "v1.0.0") -> str:
 
 def refresh(stage: Stage) -> None:
     """Update the record copy before the page is requested."""
-    site = stage.app.extensions["floe"]
+    site = stage.site
     site.records.refresh()
     site.board.expire()
 

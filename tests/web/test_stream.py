@@ -8,11 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from engine.bootstrap import open_engine, open_platform
-from engine.config import load_config
 from tests.web.serving import serving
-from tests.web.stage import Stage, stage_in, write_manifest
-from web.lifecycle import open_web
+from tests.web.stage import Stage, stage_in
 
 pytestmark = pytest.mark.requirement("WB-001")
 
@@ -54,15 +51,7 @@ def test_reconnecting_viewer_misses_no_event(stage: Stage, url: str) -> None:
 
 
 def test_places_are_limited_and_released(tmp_path: Path) -> None:
-    with stage_in(tmp_path):
-        pass
-    config = load_config(write_manifest(tmp_path), {})
-    with (
-        open_engine(config, served=True) as engine,
-        open_platform(config, engine) as platform,
-        open_web(platform, config, watchers=2) as app,
-        serving(app) as url,
-    ):
+    with stage_in(tmp_path, watchers=2) as stage, serving(stage.app) as url:
         with (
             httpx.stream("GET", f"{url}/events", timeout=60) as one,
             httpx.stream("GET", f"{url}/events", timeout=60) as two,
@@ -113,7 +102,7 @@ def test_failing_listener_does_not_silence_the_others(stage: Stage, url: str) ->
     stage.publish("v1.0.0")
     failed = threading.Event()
 
-    def fail_once() -> None:
+    def fail_once(_events: object) -> None:
         if not failed.is_set():
             failed.set()
             raise ZeroDivisionError("listener fails")

@@ -140,7 +140,7 @@ def test_health_names_each_dependency(stage: Stage) -> None:
 
 
 def test_metrics_count_records_changes_and_locks(busy: Stage) -> None:
-    busy.app.extensions["floe"].records.refresh()
+    busy.site.records.refresh()
 
     text = busy.get("/metrics")
 
@@ -182,7 +182,7 @@ def test_last_known_state_stays_after_the_registry_is_lost(stage: Stage) -> None
     stage.ask("v1.0.0", "staging")
     before = stage.get("/")
     (stage.folder / "registry").rename(stage.folder / "away")
-    stage.app.extensions["floe"].board.expire()
+    stage.site.board.expire()
 
     page = stage.get("/")
 

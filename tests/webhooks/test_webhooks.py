@@ -78,7 +78,11 @@ def test_refusals_and_rejections_send_no_event() -> None:
         "restore": "restore",
         "acknowledge": "acknowledge",
         "rotate": "rotate",
+        "release": "release",
         "repair": None,
+        "waive": None,
+        "unwaive": None,
+        "review": None,
         "refusal": None,
         "rejection": None,
     }

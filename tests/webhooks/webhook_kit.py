@@ -7,7 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engine.adapters.webhooks import Hook, SqlOutbox, Webhooks, outbox_database
+from engine.adapters.webhooks import (
+    Hook,
+    SqlOutbox,
+    Webhooks,
+    keep_delivering,
+    outbox_database,
+)
 from tests.peers.fake_http import FakeServer, Reply, Request
 
 
@@ -26,18 +32,21 @@ class Sink(FakeServer):
         return f"http://{self.host}{path}"
 
 
-def webhooks(folder: Path, *urls: str, pause: float = 0.01, **fields: Any) -> Webhooks:
+def webhooks(
+    folder: Path, *urls: str, pause: float = 0.01, product: str = "", **fields: Any
+) -> Webhooks:
     """Webhooks at `urls`, with an outbox in `folder` that other ones there share."""
     hooks = [Hook(url, **fields) for url in urls]
-    outbox = SqlOutbox(outbox_database(folder / "state"))
-    return Webhooks(hooks, outbox, SystemClock(), pause_seconds=pause)
+    outbox = SqlOutbox(outbox_database(folder / "state"), product)
+    return Webhooks(hooks, outbox, SystemClock(), pause_seconds=pause, product=product)
 
 
 @contextmanager
-def delivering(sender: Webhooks) -> Iterator[None]:
+def delivering(*senders: Webhooks) -> Iterator[None]:
     """A server's loop, for as long as the block lasts."""
     stop = threading.Event()
-    loop = threading.Thread(target=sender.keep_delivering, args=(stop,))
+    products = {sender.product: sender for sender in senders}
+    loop = threading.Thread(target=keep_delivering, args=(products, stop))
     loop.start()
     try:
         yield

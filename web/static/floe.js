@@ -37,4 +37,31 @@
     });
   }
   if (document.querySelector("[data-live]")) watch();
+
+  // The address keeps the search, for reloading and sharing.
+  const find = document.querySelector(".find");
+  if (find) find.addEventListener("input", () => {
+    const given = [...new FormData(find)].filter(([, value]) => value);
+    history.replaceState(null, "", `/?${new URLSearchParams(given)}`);
+  });
+
+  // The keys of the table of products; Enter opens the focused link by itself.
+  document.addEventListener("keydown", (event) => {
+    const search = document.getElementById("q");
+    if (!search || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.matches("input, select, textarea")) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    if (event.key === "/") {
+      event.preventDefault();
+      search.select();
+      search.focus();
+    } else if (event.key === "j" || event.key === "k") {
+      const links = [...document.querySelectorAll(".matrix tbody th a")];
+      const at = links.findIndex((link) => link.closest("tr").contains(document.activeElement));
+      const next = event.key === "j" ? at + 1 : Math.max(at - 1, 0);
+      if (links[next]) links[next].focus();
+    }
+  });
 })();

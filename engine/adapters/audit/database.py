@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from engine.adapters.audit.naming import timestamp
 from engine.domain.errors import AuditUnavailableError, ConfigError
+from engine.domain.product import UNNAMED, qualified
 from engine.domain.record import AnyRecord, record_from_bytes
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from engine.runtime.sqlite_database import SqliteDatabase
@@ -51,7 +52,7 @@ def open_audit_database(settings: AuditSettings) -> AuditBackendPlugin:
             "artifacts.promotion.audit.options: the database backend has no options. Remove "
             f"{', '.join(sorted(settings.options))}"
         )
-    return SqliteAudit(settings.path or _path(settings))
+    return SqliteAudit(settings.path or _path(settings), settings.product)
 
 
 def _path(settings: AuditSettings) -> Path:
@@ -70,9 +71,16 @@ def _path(settings: AuditSettings) -> Path:
 
 
 class SqliteAudit(AuditBackendPlugin):
-    """The backend on the file `path`; thread-safe. Each call opens and closes the file."""
+    """
+    The backend on the file `path`; thread-safe. Each call opens and closes the file.
 
-    def __init__(self, path: Path, *, wait_seconds: float = _WAIT_SECONDS) -> None:
+    Products may share the file: this is the backend of `product`.
+    """
+
+    def __init__(
+        self, path: Path, product: str = UNNAMED, *, wait_seconds: float = _WAIT_SECONDS
+    ) -> None:
+        self._product = product
         self._database = SqliteDatabase(
             path,
             "the audit database",
@@ -92,7 +100,7 @@ class SqliteAudit(AuditBackendPlugin):
             found = db.execute("SELECT content FROM records WHERE id = ?", [record.id]).fetchone()
             if found is None:
                 tables = sqlite_utils.Database(db, recursive_triggers=False, execute_plugins=False)
-                tables.table("records").insert(_row(record, content))
+                tables.table("records").insert(self._row(record, content))
             elif found[0] != content:
                 raise self._database.unavailable(
                     f"already has the {record.kind} {record.id} with other content, and records "
@@ -103,21 +111,22 @@ class SqliteAudit(AuditBackendPlugin):
         if not self._database.exists():
             return []
         with self._database.write() as db:
-            rows = db.execute(_NEWEST, [environment, limit]).fetchall()
+            place = qualified(self._product, environment)
+            rows = db.execute(_NEWEST, [place, limit]).fetchall()
         return [self._record(row[0]) for row in rows]
 
     def records(self, environment: str) -> Iterator[AnyRecord]:
         """Read page by page, so that writers wait for one page at most."""
-        last = 0
-        while rows := self._page(environment, last):
+        last, place = 0, qualified(self._product, environment)
+        while rows := self._page(place, last):
             yield from (self._record(content) for _, content in rows)
             last = rows[-1][0]
 
-    def _page(self, environment: str, last: int) -> list[tuple[int, str]]:
+    def _page(self, place: str, last: int) -> list[tuple[int, str]]:
         if not self._database.exists():
             return []
         with self._database.write() as db:
-            rows: list[tuple[int, str]] = db.execute(_NEXT, [environment, last, _PAGE]).fetchall()
+            rows: list[tuple[int, str]] = db.execute(_NEXT, [place, last, _PAGE]).fetchall()
         return rows
 
     def _record(self, content: str) -> AnyRecord:
@@ -129,13 +138,12 @@ class SqliteAudit(AuditBackendPlugin):
                 "by a newer version"
             ) from error
 
-
-def _row(record: AnyRecord, content: str) -> dict[str, str]:
-    return {
-        "id": record.id,
-        "kind": record.kind,
-        "environment": record.ledger,
-        "at": timestamp(record.at),
-        "operator": record.operator,
-        "content": content,
-    }
+    def _row(self, record: AnyRecord, content: str) -> dict[str, str]:
+        return {
+            "id": record.id,
+            "kind": record.kind,
+            "environment": qualified(self._product, record.ledger),
+            "at": timestamp(record.at),
+            "operator": record.operator,
+            "content": content,
+        }

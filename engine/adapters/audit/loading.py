@@ -53,6 +53,8 @@ def _place(name: str, settings: AuditSettings) -> str:
     parts = urlsplit(settings.url or "")
     host = parts.netloc.rpartition("@")[2]
     address = settings.path or f"{parts.scheme}://{host}{parts.path}"
+    if settings.product:
+        address = f"{address}/{settings.product}"
     return f"{name}:{hashlib.sha256(str(address).encode()).hexdigest()[:12]}"
 
 

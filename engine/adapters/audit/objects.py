@@ -37,6 +37,9 @@ _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 def open_objects(settings: AuditSettings) -> AuditBackendPlugin:
     """The backend for `settings.url`; `options` add to the variables of the store (AWS_…)."""
     url = settings.url or ""
+    if settings.product:
+        # No environment has such a name, so that listing one never lists a product.
+        url = f"{url.rstrip('/')}/_products/{settings.product}"
     parts = urlsplit(url)
     reference = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     if parts.scheme == "file":

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from engine.adapters.ledger.sealing import (
     KEYS,
@@ -27,8 +28,11 @@ from engine.ports.signer import Signer
 
 LEDGER = "dev.floe.ledger."
 STATE = "dev.floe.state."
+WAIVERS = f"{STATE}waivers"
 CREATED = "org.opencontainers.image.created"
 SHORTENED = ".shortened"
+# The parts of a state with an annotation in JSON.
+_NESTED = ("lock", "keys", "waivers", "reviews", "quarantined")
 # Environment names have no dots.
 _SEQUENCE_TAG = re.compile(
     r"floe-ledger\.(?P<environment>[^.]+)\.(?P<sequence>[1-9][0-9]{0,17})", re.ASCII
@@ -185,14 +189,23 @@ def _read_links(annotations: Mapping[str, str], name: str) -> dict[int, Digest]:
 
 
 def _state(state: EnvironmentState) -> dict[str, str]:
-    fields = state.model_dump(mode="json", exclude_none=True, exclude={"lock", "keys"})
+    fields = state.model_dump(mode="json", exclude_none=True, exclude=set(_NESTED))
     annotations = {f"{STATE}{name}": str(value) for name, value in fields.items()}
     annotations[f"{STATE}locked"] = "true" if state.lock else "false"
     if state.lock:
         annotations[f"{STATE}lock"] = canonical_json(state.lock.model_dump(mode="json")).decode()
+    if state.reviews:
+        reviews = [each.model_dump(mode="json") for each in state.reviews]
+        annotations[f"{STATE}reviews"] = canonical_json(reviews).decode()
     if state.keys:
         keys = state.keys.model_dump(mode="json", exclude_none=True)
         annotations[KEYS] = canonical_json(keys).decode()
+    if state.waivers:
+        waivers = [each.model_dump(mode="json") for each in state.waivers]
+        annotations[WAIVERS] = canonical_json(waivers).decode()
+    if state.quarantined:
+        left = [each.model_dump(mode="json") for each in state.quarantined]
+        annotations[f"{STATE}quarantined"] = canonical_json(left).decode()
     return annotations
 
 
@@ -200,10 +213,16 @@ def _read_state(annotations: Mapping[str, str]) -> EnvironmentState:
     fields: dict[str, object] = {
         name: annotations[f"{STATE}{name}"]
         for name in EnvironmentState.model_fields
-        if name not in ("lock", "keys") and f"{STATE}{name}" in annotations
+        if name not in _NESTED and f"{STATE}{name}" in annotations
     }
     if annotations[f"{STATE}locked"] == "true":
         fields["lock"] = LockState.model_validate_json(annotations[f"{STATE}lock"])
+    if f"{STATE}reviews" in annotations:
+        fields["reviews"] = from_json(annotations[f"{STATE}reviews"])
     if KEYS in annotations:
         fields["keys"] = KeyState.model_validate_json(annotations[KEYS])
+    if WAIVERS in annotations:
+        fields["waivers"] = from_json(annotations[WAIVERS])
+    if quarantined := annotations.get(f"{STATE}quarantined"):
+        fields["quarantined"] = from_json(quarantined)
     return EnvironmentState.model_validate(fields)

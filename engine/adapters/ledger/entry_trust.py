@@ -6,7 +6,7 @@ from engine.adapters.ledger.sealing import Sealing
 from engine.domain.artifact import Digest
 from engine.domain.key_trust import is_trusted, keys_after, rotation_fault
 from engine.domain.ledger import LedgerEntry
-from engine.domain.record import RotateRecord
+from engine.domain.upkeep_records import RotateRecord
 
 # Rotations that the listed keys do not know; each costs one request.
 _MAX_ROTATIONS = 32

@@ -29,8 +29,9 @@ from engine.domain.key_trust import KeyState
 from engine.domain.ledger import LedgerDraft
 from engine.domain.manifest import Descriptor, Manifest
 from engine.domain.public_key import PublicKey
-from engine.domain.record import AnyRecord, RotateRecord, record_from_json
+from engine.domain.record import AnyRecord, record_from_json
 from engine.domain.tlog.tiles import MAX_ENTRY_BYTES
+from engine.domain.upkeep_records import RotateRecord
 from engine.ports.signer import (
     Signer,
     TimestampAuthority,

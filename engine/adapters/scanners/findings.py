@@ -1,19 +1,23 @@
 """Findings of a scanner, in a form shared by Trivy and Grype."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
 from engine.domain.gate import Severity
+from engine.domain.purl import common_purl
+from engine.domain.scan import ScanFinding
 
 _SEVERITIES = {severity.value: severity for severity in Severity} | {
     # Grype's severity for vulnerabilities that a distribution does not plan to fix.
     "NEGLIGIBLE": Severity.LOW,
     "": Severity.UNKNOWN,
 }
-_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
+# Ids of single vulnerabilities. An advisory, like RHSA-2023:7836, is about several of them.
+_ALIAS = re.compile(r"(CVE|GHSA|GO|PYSEC|RUSTSEC|GMS|OSV|HSEC|MAL|BIT)-", re.ASCII)
 
 
 class ReportError(ValueError):
@@ -22,13 +26,18 @@ class ReportError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Vulnerability:
-    """One vulnerability in one package; `fixed` if a fixed version is known."""
+    """
+    One vulnerability in one package; `fixed` if a fixed version is known. `aliases` may have ids of
+    advisories too.
+    """
 
     id: str
     package: str
     version: str
     severity: Severity
     fixed: bool
+    aliases: tuple[str, ...] = ()
+    purl: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,41 +55,28 @@ class Scan:
     end_of_life: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """All vulnerabilities with one id in one version of a package, merged."""
-
-    id: str
-    package: str
-    version: str
-    severities: frozenset[Severity]
-    fixed: bool
-
-    @property
-    def severity(self) -> Severity:
-        """The worst of `severities`."""
-        return min(self.severities, key=rank)
-
-    @property
-    def order(self) -> tuple[int, str, str, str]:
-        return rank(self.severity), self.id, self.package, self.version
-
-
-def rank(severity: Severity) -> int:
-    """0 is the worst; UNKNOWN comes last."""
-    return _RANKS[severity]
-
-
-def distinct(vulnerabilities: Iterable[Vulnerability]) -> tuple[Finding, ...]:
+def distinct(vulnerabilities: Iterable[Vulnerability]) -> tuple[ScanFinding, ...]:
     """Merge duplicates, the worst first; a fix in one of them counts."""
-    severities: dict[tuple[str, str, str], set[Severity]] = {}
-    fixed: dict[tuple[str, str, str], bool] = {}
+    same: dict[tuple[str, str, str], list[Vulnerability]] = {}
     for each in vulnerabilities:
-        key = (each.id, each.package, each.version)
-        severities.setdefault(key, set()).add(each.severity)
-        fixed[key] = fixed.get(key, False) or each.fixed
-    found = (Finding(*key, frozenset(every), fixed[key]) for key, every in severities.items())
-    return tuple(sorted(found, key=lambda finding: finding.order))
+        same.setdefault((each.id, each.package, each.version), []).append(each)
+    return tuple(sorted(map(_merge, same.values()), key=lambda finding: finding.order))
+
+
+def _merge(same: Sequence[Vulnerability]) -> ScanFinding:
+    first = same[0]
+    named = {name for each in same for name in each.aliases if _ALIAS.match(name)}
+    # The ids in an advisory are other vulnerabilities: a waiver of one is none of the advisory.
+    aliases = named if _ALIAS.match(first.id) else set[str]()
+    return ScanFinding(
+        id=first.id,
+        package=first.package,
+        version=first.version,
+        severities=frozenset(each.severity for each in same),
+        fixed=any(each.fixed for each in same),
+        aliases=tuple(sorted(aliases - {first.id})),
+        purl=common_purl(each.purl for each in same),
+    )
 
 
 def _severity(word: object) -> object:

@@ -49,17 +49,30 @@ class _Vulnerability(_Part):
 class _Artifact(_Part):
     name: VulnerabilityId
     version: str | None = None
+    purl: str | None = None
+
+
+class _Related(_Part):
+    id: str = ""
 
 
 class _Match(_Part):
     vulnerability: _Vulnerability
     artifact: _Artifact
+    related: list[_Related] | None = Field(default=None, alias="relatedVulnerabilities")
 
     @property
     def shared(self) -> Vulnerability:
         found, package = self.vulnerability, self.artifact
-        version = package.version or ""
-        return Vulnerability(found.id, package.name, version, found.severity, found.fixed)
+        return Vulnerability(
+            found.id,
+            package.name,
+            package.version or "",
+            found.severity,
+            found.fixed,
+            tuple(each.id for each in self.related or ()),
+            package.purl or None,
+        )
 
 
 class _Distribution(_Part):

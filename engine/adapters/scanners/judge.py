@@ -8,17 +8,21 @@ from itertools import pairwise
 from pydantic import JsonValue, ValidationError
 
 from engine.adapters.scanners import grype, trivy
-from engine.adapters.scanners.findings import Finding, ReportError, Scan, distinct, rank
+from engine.adapters.scanners.exemptions import Exemptions, exempt
+from engine.adapters.scanners.findings import ReportError, Scan, distinct
 from engine.adapters.scanners.refusal import explain_refusal
+from engine.domain.artifact import Digest
 from engine.domain.gate import (
     Gate,
     GateResult,
     GateStatus,
     ScannerFormat,
+    ScanResult,
     SecurityRules,
     SecuritySummary,
     Severity,
 )
+from engine.domain.scan import ScanFinding, ScanFindings, rank
 from engine.domain.text import printable
 
 MAX_REPORT_BYTES = 64 * 1024 * 1024
@@ -43,17 +47,22 @@ def judge_report(gate: Gate, report: bytes, exit_status: int) -> GateResult:
     except ReportError as error:
         return GateResult(gate=gate.kind, status=GateStatus.FAILED, error=_line(str(error)))
     findings = distinct(scan.vulnerabilities)
-    blocking = [finding for finding in findings if _blocks(finding, rules)]
-    rest = [finding for finding in findings if not _blocks(finding, rules)]
-    status, message = _verdict(scan, blocking, rest, rules)
+    severe = [finding for finding in findings if finding.blocks(rules)]
+    exemptions = exempt(severe, rules)
+    blocking = exemptions.blocking
+    rest = [finding for finding in findings if not finding.blocks(rules)]
+    status, message = _verdict(scan, blocking, rest, rules, exemptions)
     if exit_status and status is not GateStatus.FAILED:
         status, message = _with_exit_status(scan, message, exit_status)
-    return GateResult(
+    document = ScanFindings(findings).encode()
+    summary = _summary(findings, blocking, rules)
+    return ScanResult(
         gate=gate.kind,
         status=status,
         error=message,
-        details=_details(scan, rest, rules),
-        security_summary=_summary(findings, blocking, rules),
+        details=_details(scan, rest, rules) | exemptions.details,
+        security_summary=summary.model_copy(update={"findings": str(Digest.of(document))}),
+        document=document,
     )
 
 
@@ -67,31 +76,22 @@ def read_report(scanner_format: ScannerFormat, report: bytes) -> Scan:
         raise ReportError(explain_refusal(scanner_format, report, error)) from error
 
 
-def _blocks(finding: Finding, rules: SecurityRules) -> bool:
-    if rules.ignore_unfixed and not finding.fixed:
-        return False
-    return any(_too_severe(severity, rules) for severity in finding.severities)
-
-
-def _too_severe(severity: Severity, rules: SecurityRules) -> bool:
-    """Whether `severity` is configured to block, or worse than a configured one."""
-    if severity in rules.block_on_severity:
-        return True
-    known = rules.block_on_severity - {Severity.UNKNOWN}
-    return any(rank(severity) < rank(threshold) for threshold in known)
-
-
 def _verdict(
-    scan: Scan, blocking: Sequence[Finding], rest: Sequence[Finding], rules: SecurityRules
+    scan: Scan,
+    blocking: Sequence[ScanFinding],
+    rest: Sequence[ScanFinding],
+    rules: SecurityRules,
+    exemptions: Exemptions,
 ) -> tuple[GateStatus, str | None]:
     others, ended = _others(scan), _ended(scan)
+    exempted = "; ".join(exemptions.sentences) or None
     if blocking or (others and rules.block_on_secrets) or (ended and rules.block_on_eol):
         counted = others if rules.block_on_secrets else None
-        return GateStatus.FAILED, _sentence((_headline(blocking), counted, ended))
-    if rest or others or ended:
+        return GateStatus.FAILED, _sentence((_headline(blocking), counted, ended, exempted))
+    if rest or others or ended or exempted:
         unfixed = _ignored(rest, rules)
         ignored = f"{unfixed} without a fix ignored" if unfixed else None
-        return GateStatus.WARNING, _sentence((_headline(rest), ignored, others, ended))
+        return GateStatus.WARNING, _sentence((exempted, _headline(rest), ignored, others, ended))
     return GateStatus.PASSED, None
 
 
@@ -115,7 +115,7 @@ def _exits_on_eol(argv: Sequence[str]) -> bool:
 
 
 def _summary(
-    findings: Sequence[Finding], blocking: Sequence[Finding], rules: SecurityRules
+    findings: Sequence[ScanFinding], blocking: Sequence[ScanFinding], rules: SecurityRules
 ) -> SecuritySummary:
     """Counts of all findings, including ignored ones."""
     counts = Counter(finding.severity for finding in findings)
@@ -130,7 +130,7 @@ def _summary(
     )
 
 
-def _details(scan: Scan, rest: Sequence[Finding], rules: SecurityRules) -> dict[str, JsonValue]:
+def _details(scan: Scan, rest: Sequence[ScanFinding], rules: SecurityRules) -> dict[str, JsonValue]:
     listed: list[JsonValue] = [
         f"{finding.severity} {finding.id} {finding.package} {finding.version}".rstrip()
         for finding in rest[:_LISTED]
@@ -146,16 +146,16 @@ def _details(scan: Scan, rest: Sequence[Finding], rules: SecurityRules) -> dict[
     }
 
 
-def _ignored(findings: Iterable[Finding], rules: SecurityRules) -> int:
+def _ignored(findings: Iterable[ScanFinding], rules: SecurityRules) -> int:
     return sum(rules.ignore_unfixed and not finding.fixed for finding in findings)
 
 
-def _ids(findings: Iterable[Finding]) -> tuple[str, ...]:
+def _ids(findings: Iterable[ScanFinding]) -> tuple[str, ...]:
     """The distinct ids, in the order of `findings`."""
     return tuple(dict.fromkeys(finding.id for finding in findings))
 
 
-def _headline(findings: Sequence[Finding]) -> str | None:
+def _headline(findings: Sequence[ScanFinding]) -> str | None:
     """`2 CRITICAL, 1 HIGH: CVE-2024-1, CVE-2024-2`."""
     if not findings:
         return None

@@ -46,6 +46,10 @@ class _Misconfiguration(_Part):
         return self.status not in ("PASS", "EXCEPTION")
 
 
+class _Identifier(_Part):
+    purl: str | None = Field(default=None, alias="PURL")
+
+
 class _Vulnerability(_Part):
     # Entries of the old list may have no id, only the package.
     id: VulnerabilityId | None = Field(default=None, alias="VulnerabilityID")
@@ -54,6 +58,9 @@ class _Vulnerability(_Part):
     fixed_version: str = Field(default="", alias="FixedVersion")
     status: str = Field(default="", alias="Status")
     severity: SeverityWord = Field(default=Severity.UNKNOWN, alias="Severity")
+    # Ids of the source, like GHSA-…, and of advisories.
+    vendor_ids: list[str] | None = Field(default=None, alias="VendorIDs")
+    identifier: _Identifier | None = Field(default=None, alias="PkgIdentifier")
 
     @model_validator(mode="after")
     def _has_id_or_package(self) -> Self:
@@ -66,7 +73,15 @@ class _Vulnerability(_Part):
         package = self.package or ""
         fixed = bool(self.fixed_version) or self.status not in _UNFIXED
         name = self.id or f"(no id) {package}"
-        return Vulnerability(name, package, self.installed, self.severity, fixed)
+        return Vulnerability(
+            name,
+            package,
+            self.installed,
+            self.severity,
+            fixed,
+            tuple(self.vendor_ids or ()),
+            (self.identifier and self.identifier.purl) or None,
+        )
 
 
 class _Result(_Part):

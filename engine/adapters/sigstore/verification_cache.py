@@ -8,8 +8,10 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from engine.domain.artifact import Digest
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.manifest import Manifest
+from engine.domain.openvex import VexStatements
 from engine.domain.signature import SignatureVerdict
 from engine.ports import Clock, RegistryReader, Verifier
 from engine.ports.change_store import ChangeStore
@@ -46,6 +48,10 @@ class CachingVerifier:
         if verdict.verified:
             self._remember(key, verdict)
         return verdict
+
+    def vex(self, registry: RegistryReader, artifact: Digest) -> VexStatements | None:
+        """Not cached: newer documents may be attached at any time."""
+        return self.verifier.vex(registry, artifact)
 
     def _key(self, manifest: Manifest) -> str:
         text = f"{manifest.digest} {self.verifier.verification_digest}"

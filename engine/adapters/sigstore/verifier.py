@@ -18,12 +18,15 @@ from engine.adapters.sigstore.candidates import (
 from engine.adapters.sigstore.identity import Identity, TrustedIssuer
 from engine.adapters.sigstore.keyed import KeySignature, verify_key_bundle
 from engine.adapters.sigstore.legacy import read_legacy, verify_by_certificate, verify_by_key
+from engine.adapters.sigstore.openvex import read_signed_vex
 from engine.adapters.sigstore.root import read_root
 from engine.attestation.keys import load_pem
 from engine.attestation.refusal import Refused
+from engine.domain.artifact import Digest
 from engine.domain.canonical import canonical_json
 from engine.domain.errors import ConfigError, RegistryAnswerError
 from engine.domain.manifest import Manifest
+from engine.domain.openvex import VexStatements
 from engine.domain.signature import ExaminedSignature, SignatureVerdict, refused_verdict
 from engine.ports import RegistryReader
 
@@ -99,6 +102,10 @@ class SigstoreVerifier:
         if unreadable is not None:
             raise unreadable
         return refused_verdict(tuple(examined))
+
+    def vex(self, registry: RegistryReader, artifact: Digest) -> VexStatements | None:
+        """As the port says; see `read_signed_vex`."""
+        return read_signed_vex(registry, artifact, self._keys) if self._keys else None
 
     def _verify(
         self, candidate: Candidate, registry: RegistryReader, manifest: Manifest

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
-from engine.domain.errors import ConflictError, PromotionError
+from engine.adapters.state.leases import lease_held
+from engine.domain.errors import PromotionError
+from engine.domain.product import UNNAMED, qualified
 from engine.domain.text import printable
 from engine.ports import Leases
 from engine.runtime.database import Connection, Database
@@ -53,13 +55,14 @@ class DatabaseLeases:
 
     `local` leases come first, so that the processes of a machine wait for each other without
     asking the database. A holder renews its lease; one that died or was stopped loses it after
-    `lasting_seconds`.
+    `lasting_seconds`. Products that share the database have leases of their own.
     """
 
     database: Database
     local: Leases
     wait_seconds: float = 60
     lasting_seconds: float = _LASTING_SECONDS
+    product: str = UNNAMED
 
     @contextmanager
     def hold(self, environment: str) -> Iterator[None]:
@@ -67,8 +70,9 @@ class DatabaseLeases:
         ConflictError after `wait_seconds`, StoreUnavailableError if the database does not answer.
         """
         with self.local.hold(environment):
-            lease = Lease(self.database, environment, self.lasting_seconds)
-            self._wait_for(lease)
+            name = qualified(self.product, environment)
+            lease = Lease(self.database, name, self.lasting_seconds)
+            self._wait_for(lease, environment)
             done = threading.Event()
             beat = partial(lease.keep, done)
             heart = threading.Thread(target=beat, name="floe-lease", daemon=True)
@@ -80,15 +84,11 @@ class DatabaseLeases:
                 heart.join()
                 lease.release()
 
-    def _wait_for(self, lease: "Lease") -> None:
+    def _wait_for(self, lease: "Lease", environment: str) -> None:
         deadline = time.monotonic() + self.wait_seconds
         while (other := lease.take()) is not None:
             if time.monotonic() >= deadline:
-                raise ConflictError(
-                    f"{lease.name} is being changed by {other.name}, and was not free within "
-                    f"{self.wait_seconds:g} seconds: try again when that has ended",
-                    {"environment": lease.name, "holder": other.name},
-                )
+                raise lease_held(self.product, environment, other.name, self.wait_seconds)
             time.sleep(_POLL_SECONDS)
 
 
@@ -113,17 +113,16 @@ class Lease:
         """Take or renew the lease; return the holder if it is another one."""
         host = f"process {os.getpid()} on {socket.gethostname()}"
         holder = f"{host} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        with self.database.write() as db:
-            taken = db.execute(_TAKE, [self.name, self.owner, holder, self._micros])
-            return None if taken.rowcount == 1 else _holder(db, self.name)
+        if self.database.apply(_TAKE, [self.name, self.owner, holder, self._micros]) == 1:
+            return None
+        with self.database.read() as db:
+            return _holder(db, self.name)
 
     def keep(self, done: threading.Event) -> None:
         """Renew the lease until `done`."""
         while not done.wait(self.lasting_seconds / 3):
             try:
-                with self.database.write() as db:
-                    values = [self._micros, self.name, self.owner]
-                    kept = db.execute(_RENEW, values).rowcount == 1
+                kept = self.database.apply(_RENEW, [self._micros, self.name, self.owner]) == 1
             except PromotionError as error:
                 _log.warning("the lease of %s was not renewed: %s", self.name, error)
                 continue
@@ -134,9 +133,7 @@ class Lease:
     def release(self) -> None:
         """Free the lease. Without an answer it expires."""
         try:
-            with self.database.write() as db:
-                db.execute(_RELEASE, [self.name, self.owner])
-                db.announce(Topic.LEASES)
+            self.database.apply(_RELEASE, [self.name, self.owner], Topic.LEASES)
         except PromotionError as error:
             _log.warning("the lease of %s was not released, and expires: %s", self.name, error)
 

@@ -22,6 +22,7 @@ from engine.adapters.state.lock_files import (
     open_lock_file,
 )
 from engine.domain.errors import ConfigError, ConflictError, StoreUnavailableError
+from engine.domain.product import UNNAMED, qualified
 from engine.domain.text import printable
 from engine.runtime.disk_errors import disk_fix
 
@@ -53,7 +54,8 @@ class FileLeases:
     and one in `machine` if other directories reach the same registry.
 
     Only its user can read `directory` and its parent, so no other user can hold a lease there,
-    unless the directory is `shared` by all writers of the layout that contains it.
+    unless the directory is `shared` by all writers of the layout that contains it. One that is
+    not shared has files of its own for each `product`.
 
     Every hold opens its files again, so threads exclude each other as processes do. Child
     processes do not inherit a lease. The text in the file is for people; only the lock counts.
@@ -66,7 +68,9 @@ class FileLeases:
         *,
         shared: bool = False,
         machine: MachineLocks | None = None,
+        product: str = UNNAMED,
     ) -> None:
+        self._product = product
         self._directory = directory
         self._wait_seconds = wait_seconds
         self._shared = shared
@@ -96,7 +100,9 @@ class FileLeases:
 
     def _files(self, environment: str) -> Iterator[tuple[Path, bool]]:
         """The files to lock, always in this order, and whether every user may lock each."""
-        yield self._directory / f"{environment}.lease", self._shared
+        own = self._product and not self._shared
+        name = f"{self._product}+{environment}" if own else environment
+        yield self._directory / f"{name}.lease", self._shared
         shared = self._machine.file(environment) if self._machine else None
         if shared is not None:
             yield shared, True
@@ -116,11 +122,7 @@ class FileLeases:
                     return
                 holder = _read_note(file)
             if time.monotonic() >= deadline:
-                raise ConflictError(
-                    f"{environment} is being changed by {holder}, and was not free within "
-                    f"{self._wait_seconds:g} seconds: try again when that has ended",
-                    {"environment": environment, "holder": holder},
-                )
+                raise lease_held(self._product, environment, holder, self._wait_seconds)
             # Polling, since a thread that blocks in flock could not be interrupted.
             time.sleep(_POLL_SECONDS)
 
@@ -137,6 +139,16 @@ class FileLeases:
             out = disk_fix(error) if own else disk_fix(error, other)
             kind = StoreUnavailableError if error.errno in _NO_ROOM else ConfigError
             raise kind(f"the lease {path} cannot be made: {error.strerror}; {out}") from error
+
+
+def lease_held(product: str, environment: str, holder: str, seconds: float) -> ConflictError:
+    """The error that `holder` kept a lease for longer than `seconds`."""
+    details = {"environment": environment, "holder": holder}
+    return ConflictError(
+        f"{qualified(product, environment)} is being changed by {holder}, and was not free within "
+        f"{seconds:g} seconds: try again when that has ended",
+        details | ({"product": product} if product else {}),
+    )
 
 
 def _taken(file: io.FileIO, path: Path) -> bool:

@@ -1,6 +1,6 @@
 """The `ChangeStore` in a database, for threads and processes that share it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
@@ -11,6 +11,7 @@ from engine.adapters.store.retention import Retention, clear
 from engine.domain.change import Change
 from engine.domain.errors import ConflictError
 from engine.domain.gate import GateKind
+from engine.domain.product import UNNAMED, qualified
 from engine.ports import Clock
 from engine.ports.change_store import Event, Note
 from engine.runtime.database import Connection, Database
@@ -26,14 +27,22 @@ class SqlStore:
     """
     Implements `engine.ports.change_store.ChangeStore` in the tables of `database`.
 
-    The first call opens it. `clock` sets the times of events, idempotency keys and outputs.
+    The first call opens it. `clock` sets the times of events, idempotency keys and outputs. With
+    `product` the store shows the changes of that product, otherwise those of all.
     Methods raise StoreUnavailableError for a database that stays busy or is unusable.
     """
 
-    def __init__(self, database: Database, clock: Clock, keep: Retention | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        keep: Retention | None = None,
+        product: str | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._keep = keep or Retention()
+        self._product = product
 
     def close(self) -> None:
         self._database.close()
@@ -45,23 +54,23 @@ class SqlStore:
         As the port says. A key stands for the change that was returned with it, even after that
         has ended. ConflictError for an id that is taken.
         """
-        now = self._clock.now()
+        now, key = self._clock.now(), idempotency_key and qualified(change.product, idempotency_key)
         with self._database.write() as db:
-            known = self._by_key(db, idempotency_key, now)
+            known = self._by_key(db, key, now)
             kept = known or (_twin(db, change) if change.open else None)
             if kept is None:
                 _refuse_taken(db, change)
                 rows.insert(db, change)
                 rows.add_events(db, change.id, now, events)
                 kept = change
-            if idempotency_key is not None and known is None:
-                db.execute(sql.KEEP_KEY, [idempotency_key, kept.id, rows.micros(now)])
+            if key is not None and known is None:
+                db.execute(sql.KEEP_KEY, [key, kept.id, rows.micros(now)])
             clear(db, now, self._keep)
         return kept
 
     def get(self, change_id: str) -> Change | None:
         with self._database.read() as db:
-            return next(iter(rows.select(db, sql.CHANGE_BY_ID, change_id)), None)
+            return next(iter(self._select(db, sql.CHANGE_BY_ID, change_id)), None)
 
     def move(self, before: Change, after: Change, events: Sequence[Note] = ()) -> bool:
         """ValueError when `after` is not the next revision of `before`."""
@@ -77,21 +86,28 @@ class SqlStore:
     def open(self, target: str | None = None) -> tuple[Change, ...]:
         with self._database.read() as db:
             if target is None:
-                return rows.select(db, sql.OPEN)
-            return rows.select(db, sql.OPEN_TO, target)
+                return self._select(db, sql.OPEN)
+            return self._select(db, sql.OPEN_TO, target)
 
     def recent(self, limit: int, before: str | None = None) -> tuple[Change, ...]:
         """In the order in which they were added; empty if the change `before` does not exist."""
         with self._database.read() as db:
-            number = _AFTER_ALL if before is None else _number(db, before) or 0
-            return rows.select(db, sql.RECENT, number, max(limit, 0))
+            number = _AFTER_ALL
+            if before is not None:
+                number = (self._has(db, before) and _number(db, before)) or 0
+            return self._select(db, sql.RECENT, number, max(limit, 0))
 
     def claim(
-        self, worker: str, now: datetime, lasting: timedelta, only: str | None = None
+        self,
+        worker: str,
+        now: datetime,
+        lasting: timedelta,
+        only: str | None = None,
+        accepts: Callable[[str], bool] = lambda _product: True,
     ) -> Change | None:
         """A clock that was set back ends no claim early (`claims.Hold`)."""
         with self._database.write() as db:
-            return claims.take(db, worker, now, lasting, only)
+            return claims.take(db, worker, now, lasting, only, accepts)
 
     def renew(self, change_id: str, worker: str, now: datetime, lasting: timedelta) -> bool:
         with self._database.write() as db:
@@ -119,23 +135,25 @@ class SqlStore:
         now = self._clock.now()
         at = rows.micros(now)
         with self._database.write() as db:
-            db.execute(sql.KEEP_OUTPUT, [change_id, gate.value, at, _shortened(output)])
+            run = self._run(db, change_id)
+            db.execute(sql.KEEP_OUTPUT, [run, gate.value, at, _shortened(output)])
             clear(db, now, self._keep)
 
     def output(self, change_id: str, gate: GateKind) -> bytes | None:
         with self._database.read() as db:
-            row: tuple[bytes] | None = db.execute(sql.OUTPUT, [change_id, gate.value]).fetchone()
+            found = db.execute(sql.OUTPUT, [self._run(db, change_id), gate.value])
+            row: tuple[bytes] | None = found.fetchone()
         return row[0] if row else None
 
     def gate_seconds(self, target: str, gate: GateKind) -> tuple[float, ...]:
         with self._database.read() as db:
-            found = db.execute(sql.RUNS, [target, gate.value, _KEPT_RUNS]).fetchall()
+            found = db.execute(sql.RUNS, [self._place(target), gate.value, _KEPT_RUNS]).fetchall()
         return tuple(seconds for (seconds,) in found)
 
     def keep_gate_seconds(self, target: str, gate: GateKind, seconds: float) -> None:
         with self._database.write() as db:
-            db.execute(sql.ADD_RUN, [target, gate.value, seconds])
-            db.execute(sql.FORGET_RUNS, [target, gate.value, _KEPT_RUNS])
+            db.execute(sql.ADD_RUN, [self._place(target), gate.value, seconds])
+            db.execute(sql.FORGET_RUNS, [self._place(target), gate.value, _KEPT_RUNS])
 
     def remember(self, key: str, value: Mapping[str, JsonValue], now: datetime) -> None:
         with self._database.write() as db:
@@ -146,6 +164,22 @@ class SqlStore:
             row = db.execute(sql.RECALL, [key]).fetchone()
             return rows.from_json(row[0]) if row else None
 
+    def _select(self, db: Connection, statement: str, *values: str | int) -> tuple[Change, ...]:
+        if self._product is None:
+            return rows.select(db, statement.format(where=""), *values)
+        return rows.select(db, statement.format(where="product = ? AND"), self._product, *values)
+
+    def _has(self, db: Connection, change_id: str) -> bool:
+        """Whether the product of this store has that change."""
+        return bool(self._select(db, sql.CHANGE_BY_ID, change_id))
+
+    def _run(self, db: Connection, run: str) -> str:
+        """Return the name of a run among those of all products; changes have names of their own."""
+        return run if self._has(db, run) else qualified(self._product or UNNAMED, run)
+
+    def _place(self, target: str) -> str:
+        return qualified(self._product or UNNAMED, target)
+
     def _by_key(self, db: Connection, key: str | None, now: datetime) -> Change | None:
         if key is None:
             return None
@@ -154,7 +188,7 @@ class SqlStore:
 
 
 def _twin(db: Connection, change: Change) -> Change | None:
-    asked = (change.action, change.version, change.target)
+    asked = (change.product, rows.kind(change), change.version, change.target)
     return next(iter(rows.select(db, sql.OPEN_TWIN, *asked)), None)
 
 

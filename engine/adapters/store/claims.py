@@ -1,11 +1,13 @@
 """Who works on which change: at most one change per environment, environments in turn."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine.adapters.store import statements as sql
 from engine.adapters.store.rows import micros, next_turn
 from engine.domain.change import Change
+from engine.domain.product import qualified
 from engine.runtime.database import Connection
 from engine.runtime.wakeups import Topic
 
@@ -44,7 +46,12 @@ class Hold:
 
 
 def take(
-    db: Connection, worker: str, now: datetime, lasting: timedelta, only: str | None = None
+    db: Connection,
+    worker: str,
+    now: datetime,
+    lasting: timedelta,
+    only: str | None = None,
+    accepts: Callable[[str], bool] = lambda _product: True,
 ) -> Change | None:
     """
     The next change by turn of the free environment served longest ago, or `only` that of this id.
@@ -55,18 +62,19 @@ def take(
     holds = _holds(db)
     _doubt(db, holds, instant)
     waiting = [
-        (number, target, document)
-        for number, target, change_id, document in db.execute(sql.WAITING).fetchall()
-        if only in (None, change_id) and (target not in holds or holds[target].over(instant))
+        (number, place, document)
+        for number, product, target, change_id, document in db.execute(sql.WAITING).fetchall()
+        if only in (None, change_id) and accepts(product)
+        if (place := qualified(product, target)) not in holds or holds[place].over(instant)
     ]
     if not waiting:
         return None
     served = {target: hold.turn for target, hold in holds.items()}
-    number, target, document = min(waiting, key=lambda row: served.get(row[1], 0))
+    number, place, document = min(waiting, key=lambda row: served.get(row[1], 0))
     change, turn = Change.model_validate_json(document), next_turn(db)
     db.execute(sql.REQUEUE, [turn, number])
     until = instant + micros_of(lasting)
-    db.execute(sql.TAKE, [target, turn, change.id, worker, instant, until])
+    db.execute(sql.TAKE, [place, turn, change.id, worker, instant, until])
     return change
 
 

@@ -1,8 +1,9 @@
-"""The sessions of the page that were ended by signing out."""
+"""The sessions of the page that were ended by signing out, and the tables of its people."""
 
 from datetime import datetime
 from pathlib import Path
 
+from engine.adapters.store import favourites
 from engine.adapters.store.rows import micros
 from engine.runtime.database import Database
 from engine.runtime.sqlite_database import SqliteDatabase
@@ -15,7 +16,8 @@ CREATE TABLE ended_sessions (
     until INTEGER NOT NULL
 );
 """
-MIGRATIONS = (_TABLES,)
+# Only append: the files of users were made by the released migrations.
+MIGRATIONS = (_TABLES, favourites.TABLES)
 
 
 def sessions_database(directory: Path) -> SqliteDatabase:

@@ -55,6 +55,9 @@ _NEGLECTED = """
 SELECT DISTINCT environment FROM entry_claims
 WHERE repository = ? AND finished = 0 AND claimed_at BETWEEN ? AND ? ORDER BY environment
 """
+_NEGLECTED_PLACES = """
+SELECT DISTINCT repository FROM entry_claims WHERE finished = 0 AND claimed_at BETWEEN ? AND ?
+"""
 _RELEASE = f"DELETE FROM entry_claims WHERE {_PLACE} AND sequence = :sequence AND digest = :digest"  # noqa: S608 - our own words
 _FORGET = f"DELETE FROM entry_claims WHERE {_PLACE}"  # noqa: S608 - our own words
 
@@ -64,7 +67,7 @@ class SqlEntryClaims:
 
     def __init__(self, database: Database, repository: str, clock: Clock) -> None:
         self._database = database
-        self._repository = repository
+        self.repository = repository
         self._clock = clock
 
     def claim(self, entry: LedgerEntry) -> None:
@@ -85,11 +88,10 @@ class SqlEntryClaims:
     def finish(self, entry: LedgerEntry) -> bool:
         values = self._values(entry)
         before = {"before": micros(self._clock.now() - _NEGLECTED_BEFORE)}
-        with self._database.write() as db:
-            if db.execute(_FINISH, values).rowcount != 1:
-                return False
-            del values["digest"]
-            db.execute(_PRUNE, values | before)
+        if self._database.apply(_FINISH, values) != 1:
+            return False
+        del values["digest"]
+        self._database.apply(_PRUNE, values | before)
         return True
 
     def pending(self, environment: str) -> tuple[EntryClaim, ...]:
@@ -102,22 +104,28 @@ class SqlEntryClaims:
         )
 
     def neglected(self) -> tuple[str, ...]:
-        now = self._clock.now()
-        since, until = micros(now - _NEGLECTED_BEFORE), micros(now - _NEGLECTED_AFTER)
         with self._database.read() as db:
-            rows = db.execute(_NEGLECTED, [self._repository, since, until]).fetchall()
+            rows = db.execute(_NEGLECTED, [self.repository, *self._neglected_times()]).fetchall()
         return tuple(row[0] for row in rows)
 
+    def neglected_repositories(self) -> frozenset[str]:
+        with self._database.read() as db:
+            rows = db.execute(_NEGLECTED_PLACES, self._neglected_times()).fetchall()
+        return frozenset(row[0] for row in rows)
+
+    def _neglected_times(self) -> list[int]:
+        now = self._clock.now()
+        return [micros(now - _NEGLECTED_BEFORE), micros(now - _NEGLECTED_AFTER)]
+
     def release(self, claim: EntryClaim) -> None:
-        with self._database.write() as db:
-            db.execute(_RELEASE, self._values(claim))
+        self._database.apply(_RELEASE, self._values(claim))
 
     def forget(self, environment: str) -> None:
         with self._database.write() as db:
             db.execute(_FORGET, self._place(environment))
 
     def _place(self, environment: str) -> dict[str, object]:
-        return {"repository": self._repository, "environment": environment}
+        return {"repository": self.repository, "environment": environment}
 
     def _values(self, entry: LedgerEntry | EntryClaim) -> dict[str, object]:
         numbered = {"sequence": entry.sequence, "digest": str(entry.digest)}

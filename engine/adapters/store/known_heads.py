@@ -61,8 +61,7 @@ class SqlHeads:
     def remember(self, environment: str, head: KnownHead) -> None:
         self._move_file()
         values = [self._repository, environment, head.sequence, str(head.digest)]
-        with self._database.write() as db:
-            db.execute(sql.KEEP_HEAD, values)
+        self._database.apply(sql.KEEP_HEAD, values)
 
     def forget(self, environment: str) -> None:
         self._move_file()

@@ -108,8 +108,16 @@ CREATE TABLE sync_outcomes (
 );
 """
 
+_PRODUCTS = """
+ALTER TABLE changes ADD COLUMN product TEXT NOT NULL DEFAULT '';
+CREATE INDEX changes_product ON changes (product, number);
+DROP INDEX changes_open_once;
+CREATE UNIQUE INDEX changes_open_once ON changes (product, action, version, target)
+    WHERE open = 1;
+"""
+
 # Only append: the files of users were made by the released migrations.
-MIGRATIONS = (_FIRST, _STATE)
+MIGRATIONS = (_FIRST, _STATE, _PRODUCTS)
 # The hint for a damaged file says which data is lost: the owner may fear for the history.
 IF_DAMAGED = (
     "stop its users and move it away: the history is in the registry, changes in flight can be "

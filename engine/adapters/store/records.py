@@ -1,80 +1,39 @@
 """The `RecordStore`: a copy of the ledgers, which may be deleted at any time."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-from engine.adapters.store.migrations import APPLICATION_ID
 from engine.adapters.store.rows import micros, moment
 from engine.domain.artifact import Digest
 from engine.domain.ledger import LedgerEntry
 from engine.domain.names import canonical_name
+from engine.domain.product import UNNAMED, qualified, unqualified
 from engine.domain.record import record_from_bytes
 from engine.domain.selection import Selection
 from engine.domain.state import EnvironmentState, LockState
 from engine.domain.status import EnvironmentStatus
 from engine.ports.record_cache import CachedRange, CachedRecord, CachedStatus, Cursor
 from engine.runtime.database import Connection, Database
-from engine.runtime.sqlite_database import SqliteDatabase
 
-FILE_NAME = "records.db"
-
-_FIRST = """
-CREATE TABLE records (
-    environment TEXT NOT NULL, sequence INTEGER NOT NULL, digest TEXT NOT NULL, id TEXT NOT NULL,
-    at INTEGER NOT NULL, kind TEXT NOT NULL, version TEXT, subject TEXT, brings INTEGER NOT NULL,
-    operator TEXT NOT NULL, operator_id TEXT NOT NULL, content BLOB NOT NULL,
-    PRIMARY KEY (environment, sequence)
-) WITHOUT ROWID;
-CREATE INDEX records_at ON records (at, environment, sequence);
-CREATE INDEX records_environment ON records (environment, at, sequence);
-CREATE INDEX records_kind ON records (kind, at, environment, sequence);
-CREATE INDEX records_version ON records (version, at, environment, sequence);
-CREATE INDEX records_operator ON records (operator, at, environment, sequence);
-CREATE INDEX records_operator_id ON records (operator_id, at, environment, sequence);
-CREATE INDEX records_id ON records (id);
-CREATE INDEX records_brings ON records (environment, sequence, at) WHERE brings = 1;
-CREATE INDEX records_places ON records (version, environment, brings) WHERE brings = 1;
-CREATE INDEX records_counted ON records (environment, kind);
-CREATE TABLE covered (
-    environment TEXT PRIMARY KEY NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
-    digest TEXT NOT NULL, before TEXT
-);
-CREATE TABLE seen (
-    environment TEXT PRIMARY KEY NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, latest TEXT,
-    lock TEXT
-);
-"""
-# The columns of operators hold canonical names; records are read from the ledgers again.
-_CANONICAL = """
-DELETE FROM records;
-DELETE FROM covered;
-"""
-_PORTABLE = """
-DROP INDEX records_brings;
-DROP INDEX records_places;
-CREATE INDEX records_brings ON records (environment, sequence, at) WHERE brings = 1;
-CREATE INDEX records_places ON records (version, environment, brings) WHERE brings = 1;
-"""
-MIGRATIONS = (_FIRST, _CANONICAL, _PORTABLE)
 _KEEP = """
 INSERT INTO records (environment, sequence, digest, id, at, kind, version, subject, brings,
-    operator, operator_id, content)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    operator, operator_id, content, product)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (environment, sequence) DO UPDATE SET digest = excluded.digest, id = excluded.id,
     at = excluded.at, kind = excluded.kind, version = excluded.version, subject = excluded.subject,
     brings = excluded.brings, operator = excluded.operator, operator_id = excluded.operator_id,
-    content = excluded.content
+    content = excluded.content, product = excluded.product
 """
 _COVER = """
-INSERT INTO covered (environment, first, last, digest, before) VALUES (?, ?, ?, ?, ?)
+INSERT INTO covered (environment, first, last, digest, before, product)
+VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (environment) DO UPDATE SET first = excluded.first, last = excluded.last,
-    digest = excluded.digest, before = excluded.before
+    digest = excluded.digest, before = excluded.before, product = excluded.product
 """
 _SEE = """
-INSERT INTO seen (environment, at, state, latest, lock) VALUES (?, ?, ?, ?, ?)
+INSERT INTO seen (environment, at, state, latest, lock, product) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (environment) DO UPDATE SET at = excluded.at, state = excluded.state,
-    latest = excluded.latest, lock = excluded.lock
+    latest = excluded.latest, lock = excluded.lock, product = excluded.product
 """
 _COVERED = "SELECT first, last, digest, before FROM covered WHERE environment = ?"
 _FIELDS = """
@@ -83,37 +42,34 @@ SELECT environment, sequence, digest, content, CASE WHEN brings = 1 THEN (
     AND next.sequence > records.sequence ORDER BY next.sequence LIMIT 1) END
 FROM records
 """
+_ALL_COVERED = "SELECT environment, first, last, digest, before FROM covered WHERE product = ?"
+_ALL_SEEN = "SELECT environment, at, state, latest, lock FROM seen WHERE product = ?"
+_COUNT = """
+SELECT environment, kind, count(*) FROM records WHERE product = ? GROUP BY environment, kind
+"""
 _VERSIONS = """
-SELECT version FROM records WHERE version IS NOT NULL
+SELECT version FROM records WHERE product = ? AND version IS NOT NULL
 GROUP BY version ORDER BY max(at) DESC, version DESC LIMIT ?
 """
 
 
-def records_database(directory: Path, wait_seconds: float = 5) -> SqliteDatabase:
-    """Return the database `records.db` in `directory`, which opens at its first use."""
-    return SqliteDatabase(
-        directory / FILE_NAME,
-        "the store",
-        APPLICATION_ID,
-        MIGRATIONS,
-        "stop its users and move it away: it is a copy of the ledgers, which floe reads again",
-        wait_seconds=wait_seconds,
-    )
-
-
 class SqlRecords:
-    """Implements `engine.ports.record_cache.RecordStore` in the tables of `database`."""
+    """
+    Implements `engine.ports.record_cache.RecordStore` in the tables of `database`, which the
+    products of a server share: this is the copy of `product`.
+    """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, product: str = UNNAMED) -> None:
         self._database = database
+        self._product = product
 
     def close(self) -> None:
         self._database.close()
 
     def cached_ranges(self) -> dict[str, CachedRange]:
         with self._database.read() as db:
-            rows = db.execute("SELECT environment, first, last, digest, before FROM covered")
-            return {environment: _range(*row) for environment, *row in rows.fetchall()}
+            rows = db.execute(_ALL_COVERED, [self._product]).fetchall()
+        return {self._environment(place): _range(*row) for place, *row in rows}
 
     def extend(
         self,
@@ -122,62 +78,114 @@ class SqlRecords:
         before: CachedRange | None,
         after: CachedRange,
     ) -> bool:
+        place = self._place(environment)
         with self._database.write() as db:
-            if _covered(db, environment) != before:
+            if _covered(db, place) != before:
                 return False
             for entry in entries:
-                db.execute(_KEEP, _row(entry))
+                db.execute(_KEEP, [place, *_row(entry), self._product])
             covered = [after.first, after.last, str(after.digest)]
-            db.execute(_COVER, [environment, *covered, after.before and str(after.before)])
+            oldest = after.before and str(after.before)
+            db.execute(_COVER, [place, *covered, oldest, self._product])
         return True
 
     def forget(self, environment: str) -> None:
+        place = self._place(environment)
         with self._database.write() as db:
-            db.execute("DELETE FROM covered WHERE environment = ?", [environment])
-            db.execute("DELETE FROM records WHERE environment = ?", [environment])
+            db.execute("DELETE FROM covered WHERE environment = ?", [place])
+            db.execute("DELETE FROM records WHERE environment = ?", [place])
 
     def page(
         self, selection: Selection, limit: int, after: Cursor | None = None
     ) -> tuple[CachedRecord, ...]:
-        where, values = _conditions(selection, after)
+        where, values = self._conditions(selection, after)
         order = " ORDER BY at DESC, environment DESC, sequence DESC LIMIT ?"
-        with self._database.read() as db:
-            return _kept(db, _FIELDS + where + order, [*values, limit])
+        return self._kept(_FIELDS + where + order, [*values, limit])
 
     def by_id(self, record_id: str) -> CachedRecord | None:
-        with self._database.read() as db:
-            return next(iter(_kept(db, f"{_FIELDS} WHERE id = ? LIMIT 1", [record_id])), None)
+        asked = f"{_FIELDS} WHERE id = ? AND product = ? LIMIT 1"
+        return next(iter(self._kept(asked, [record_id, self._product])), None)
 
     def versions(self, limit: int) -> tuple[str, ...]:
         with self._database.read() as db:
-            return tuple(version for (version,) in db.execute(_VERSIONS, [limit]).fetchall())
+            rows = db.execute(_VERSIONS, [self._product, limit]).fetchall()
+        return tuple(version for (version,) in rows)
 
     def find_placements(self, versions: Sequence[str]) -> frozenset[tuple[str, str]]:
         marks = ", ".join("?" * len(versions))
-        found = f"SELECT DISTINCT version, environment FROM records WHERE version IN ({marks})"  # noqa: S608 - question marks only
+        found = (
+            "SELECT DISTINCT version, environment FROM records WHERE product = ? "  # noqa: S608 - question marks only
+            f"AND version IN ({marks}) AND brings = 1"
+        )
         with self._database.read() as db:
-            rows = db.execute(f"{found} AND brings = 1", list(versions)).fetchall()
-        return frozenset((version, environment) for version, environment in rows)
+            rows = db.execute(found, [self._product, *versions]).fetchall()
+        return frozenset((version, self._environment(place)) for version, place in rows)
 
     def count(self) -> dict[tuple[str, str], int]:
-        counted = "SELECT environment, kind, count(*) FROM records GROUP BY environment, kind"
         with self._database.read() as db:
-            rows = db.execute(counted).fetchall()
-        return {(environment, kind): number for environment, kind, number in rows}
+            rows = db.execute(_COUNT, [self._product]).fetchall()
+        return {(self._environment(place), kind): number for place, kind, number in rows}
 
     def store_statuses(self, statuses: Iterable[CachedStatus]) -> None:
         with self._database.write() as db:
             for each in statuses:
                 status = each.status
-                row = [status.name, micros(each.at), status.state.model_dump_json()]
+                state = status.state.model_dump_json()
+                row = [self._place(status.name), micros(each.at), state]
                 lock = status.lock.model_dump_json() if status.lock else None
                 latest = str(status.latest) if status.latest else None
-                db.execute(_SEE, [*row, latest, lock])
+                db.execute(_SEE, [*row, latest, lock, self._product])
 
     def statuses(self) -> tuple[CachedStatus, ...]:
         with self._database.read() as db:
-            rows = db.execute("SELECT environment, at, state, latest, lock FROM seen").fetchall()
-            return tuple(_seen(*row) for row in rows)
+            rows = db.execute(_ALL_SEEN, [self._product]).fetchall()
+            return tuple(_seen(self._environment(place), *row) for place, *row in rows)
+
+    def _place(self, environment: str) -> str:
+        return qualified(self._product, environment)
+
+    def _environment(self, place: str) -> str:
+        return unqualified(self._product, place)
+
+    def _conditions(self, selection: Selection, after: Cursor | None) -> tuple[str, list[Any]]:
+        asked: list[tuple[str, list[Any]]] = [("product = ?", [self._product])]
+        if selection.environment is not None:
+            asked.append(("environment = ?", [self._place(selection.environment)]))
+        if selection.version is not None:
+            asked.append(("version = ?", [str(selection.version)]))
+        if selection.digest is not None:
+            # Hex digits only, so nothing in it is a pattern.
+            asked.append(("subject LIKE ?", [f"{selection.digest}%"]))
+        if selection.operator is not None:
+            # The product in both parts, so that each part is found by its index.
+            operator = [self._product, canonical_name(selection.operator)]
+            either = "(product = ? AND operator = ? OR product = ? AND operator_id = ?)"
+            asked[0] = (either, operator * 2)
+        if selection.kind is not None:
+            asked.append(("kind = ?", [selection.kind]))
+        if selection.since is not None:
+            asked.append(("at >= ?", [micros(selection.since)]))
+        if after is not None:
+            at, environment, sequence = after
+            end = [micros(at), self._place(environment), sequence]
+            asked.append(("(at, environment, sequence) < (?, ?, ?)", end))
+        words = " AND ".join(word for word, _ in asked)
+        return f" WHERE {words}", [value for _, values in asked for value in values]
+
+    def _kept(self, statement: str, values: list[Any]) -> tuple[CachedRecord, ...]:
+        with self._database.read() as db:
+            return tuple(
+                CachedRecord(
+                    self._environment(place),
+                    sequence,
+                    Digest(digest),
+                    record_from_bytes(content),
+                    moment(until) if until is not None else None,
+                )
+                for place, sequence, digest, content, until in db.execute(
+                    statement, values
+                ).fetchall()
+            )
 
 
 def _covered(db: Connection, environment: str) -> CachedRange | None:
@@ -192,7 +200,6 @@ def _range(first: int, last: int, digest: str, before: str | None) -> CachedRang
 def _row(entry: LedgerEntry) -> list[Any]:
     record = entry.record
     return [
-        entry.environment,
         entry.sequence,
         str(entry.digest),
         record.id,
@@ -205,46 +212,6 @@ def _row(entry: LedgerEntry) -> list[Any]:
         canonical_name(record.operator_id),
         record.to_bytes(),
     ]
-
-
-def _conditions(selection: Selection, after: Cursor | None) -> tuple[str, list[Any]]:
-    asked: list[tuple[str, list[Any]]] = []
-    if selection.environment is not None:
-        asked.append(("environment = ?", [selection.environment]))
-    if selection.version is not None:
-        asked.append(("version = ?", [str(selection.version)]))
-    if selection.digest is not None:
-        # Hex digits only, so nothing in it is a pattern.
-        asked.append(("subject LIKE ?", [f"{selection.digest}%"]))
-    if selection.operator is not None:
-        asked.append(
-            ("(operator = ? OR operator_id = ?)", [canonical_name(selection.operator)] * 2)
-        )
-    if selection.kind is not None:
-        asked.append(("kind = ?", [selection.kind]))
-    if selection.since is not None:
-        asked.append(("at >= ?", [micros(selection.since)]))
-    if after is not None:
-        at, environment, sequence = after
-        place = [micros(at), environment, sequence]
-        asked.append(("(at, environment, sequence) < (?, ?, ?)", place))
-    words = " AND ".join(word for word, _ in asked)
-    return (f" WHERE {words}" if words else ""), [value for _, values in asked for value in values]
-
-
-def _kept(db: Connection, statement: str, values: list[Any]) -> tuple[CachedRecord, ...]:
-    return tuple(
-        CachedRecord(
-            environment,
-            sequence,
-            Digest(digest),
-            record_from_bytes(content),
-            moment(until) if until is not None else None,
-        )
-        for environment, sequence, digest, content, until in db.execute(
-            statement, values
-        ).fetchall()
-    )
 
 
 def _seen(name: str, at: int, state: str, latest: str | None, lock: str | None) -> CachedStatus:

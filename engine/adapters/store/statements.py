@@ -1,20 +1,28 @@
-"""The SQL of the store."""
+"""
+The SQL of the store.
 
-CHANGE_BY_ID = "SELECT document FROM changes WHERE id = ?"
+`{where}` is the condition on the product, whose parameter comes first, or nothing. `claims` and
+`gate_runs` have the qualified names of environments (`engine.domain.product`) in `target`.
+"""
+
+CHANGE_BY_ID = "SELECT document FROM changes WHERE {where} id = ?"
 CHANGE_BY_KEY = """
 SELECT document FROM changes JOIN keys ON changes.id = keys.change_id
 WHERE keys.key = ? AND keys.at >= ?
 """
 OPEN_TWIN = """
-SELECT document FROM changes WHERE open = 1 AND action = ? AND version = ? AND target = ?
+SELECT document FROM changes
+WHERE open = 1 AND product = ? AND action = ? AND version = ? AND target = ?
 """
-OPEN = "SELECT document FROM changes WHERE open = 1 ORDER BY number"
-OPEN_TO = "SELECT document FROM changes WHERE open = 1 AND target = ? ORDER BY number"
-RECENT = "SELECT document FROM changes WHERE number < ? ORDER BY number DESC LIMIT ?"
+OPEN = "SELECT document FROM changes WHERE {where} open = 1 ORDER BY number"
+OPEN_TO = "SELECT document FROM changes WHERE {where} open = 1 AND target = ? ORDER BY number"
+RECENT = "SELECT document FROM changes WHERE {where} number < ? ORDER BY number DESC LIMIT ?"
 NUMBER = "SELECT number FROM changes WHERE id = ?"
 ADD_CHANGE = """
-INSERT INTO changes (id, action, target, version, turn, state, revision, updated_at, open, document)
-VALUES (:id, :action, :target, :version, :turn, :state, :revision, :updated_at, :open, :document)
+INSERT INTO changes (id, product, action, target, version, turn, state, revision, updated_at, open,
+    document)
+VALUES (:id, :product, :action, :target, :version, :turn, :state, :revision, :updated_at, :open,
+    :document)
 """
 # The compare-and-swap.
 MOVE = """
@@ -26,6 +34,19 @@ KEEP_KEY = """
 INSERT INTO keys (key, change_id, at) VALUES (?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET change_id = excluded.change_id, at = excluded.at
 """
+
+# Of a server that had a single manifest before.
+UNNAMED = "SELECT document FROM changes WHERE product = '' ORDER BY number LIMIT ?"
+ADOPT = "UPDATE changes SET product = ?, document = ? WHERE id = ?"
+ADOPT_KEYS = "UPDATE keys SET key = ? || key WHERE change_id = ?"
+ADOPT_RUNS = "UPDATE gate_runs SET target = ? || target WHERE target NOT LIKE '%/%'"
+# Of runs without a change, which are named by their trace.
+ADOPT_OUTPUTS = """
+UPDATE outputs SET change_id = ? || change_id
+WHERE change_id NOT LIKE '%/%'
+    AND NOT EXISTS (SELECT 1 FROM changes WHERE changes.id = outputs.change_id)
+"""
+FORGET_UNNAMED_CLAIMS = "DELETE FROM claims WHERE target NOT LIKE '%/%'"
 
 ADD_EVENT = "INSERT INTO events (change_id, kind, at, details) VALUES (?, ?, ?, ?)"
 EVENTS = """
@@ -46,7 +67,7 @@ SELECT 1 + coalesce(max(turn), 0) FROM (
 ) AS turns
 """
 WAITING = """
-SELECT number, target, id, document FROM changes
+SELECT number, product, target, id, document FROM changes
 WHERE open = 1 AND state IN ('checking', 'executing') ORDER BY turn
 """
 REQUEUE = "UPDATE changes SET turn = ? WHERE number = ?"

@@ -26,6 +26,7 @@ from engine.ports.telemetry import (
 _log = logging.getLogger(__name__)
 # Labels come from configuration and verdicts; this bounds a label that comes from a request.
 _MAX_SERIES = 1000
+_MAX_SERIES_OF_PRODUCTS = 50_000
 _MINUTES = (1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 _HOURS = (60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0)
 _COUNTERS = {
@@ -39,6 +40,7 @@ _HISTOGRAMS = {
     GATE_SECONDS: ("Duration of gates.", ("gate", "status"), _MINUTES),
     APPROVAL_SECONDS: ("Time changes waited for approval.", ("environment",), _HOURS),
 }
+_OF_PRODUCT = frozenset({PROMOTIONS, ROLLBACKS, GATE_SECONDS, APPROVAL_SECONDS})
 _LABELS = {name: labels for name, (_, labels) in {**_COUNTERS, **_GAUGES}.items()}
 _LABELS |= {name: labels for name, (_, labels, _) in _HISTOGRAMS.items()}
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
@@ -48,24 +50,30 @@ class PrometheusMetrics:
     """
     Implements `engine.ports.telemetry.Metrics`. Metrics and labels that are not declared here are
     logged and left out.
+
+    With `several` products, the metrics in `_OF_PRODUCT` have the label `product`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, several: bool = False) -> None:
+        self._products = _OF_PRODUCT if several else frozenset()
+        self._most = _MAX_SERIES_OF_PRODUCTS if several else _MAX_SERIES
         disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
         self._registry = CollectorRegistry()
         self._lock = threading.Lock()
         self._series: dict[str, set[tuple[str, ...]]] = {name: set() for name in _LABELS}
         self._counters = {
-            name: Counter(name, text, labels, registry=self._registry)
-            for name, (text, labels) in _COUNTERS.items()
+            name: Counter(name, text, self._labels(name), registry=self._registry)
+            for name, (text, _) in _COUNTERS.items()
         }
         self._gauges = {
             name: Gauge(name, text, labels, registry=self._registry)
             for name, (text, labels) in _GAUGES.items()
         }
         self._histograms = {
-            name: Histogram(name, text, labels, buckets=buckets, registry=self._registry)
-            for name, (text, labels, buckets) in _HISTOGRAMS.items()
+            name: Histogram(
+                name, text, self._labels(name), buckets=buckets, registry=self._registry
+            )
+            for name, (text, _, buckets) in _HISTOGRAMS.items()
         }
 
     def count(self, name: str, amount: int = 1, **labels: str) -> None:
@@ -88,14 +96,19 @@ class PrometheusMetrics:
         return generate_latest(self._registry).decode()
 
     def _find(self, metrics: dict[str, Metric], name: str, labels: dict[str, str]) -> Metric | None:
-        metric = metrics.get(name)
+        metric, product = metrics.get(name), labels.pop("product", "")
         if metric is None or labels.keys() != set(_LABELS[name]):
             _log.error("metric %s with labels %s is not declared", name, sorted(labels))
             return None
-        key = tuple(labels[label] for label in _LABELS[name])
+        if name in self._products:
+            labels["product"] = product
+        key = tuple(labels[label] for label in self._labels(name))
         with self._lock:
             known = self._series[name]
-            if key not in known and len(known) >= _MAX_SERIES:
+            if key not in known and len(known) >= self._most:
                 return None
             known.add(key)
         return metric.labels(**labels)
+
+    def _labels(self, name: str) -> tuple[str, ...]:
+        return ("product", *_LABELS[name]) if name in self._products else _LABELS[name]

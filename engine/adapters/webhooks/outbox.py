@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.domain.delivery import Delivery
+from engine.domain.product import UNNAMED
 from engine.runtime.database import Database
 from engine.runtime.sqlite_database import SqliteDatabase
 from engine.runtime.wakeups import Topic
@@ -15,7 +16,7 @@ _WAIT_SECONDS = 3.0
 _KEPT = timedelta(days=30)
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_COLUMNS = "id, hook, address, event, record_id, body, created_at, attempts, problem"
+_COLUMNS = "id, hook, address, event, record_id, body, created_at, attempts, problem, product"
 _TABLES = """
     CREATE TABLE deliveries (
         id TEXT PRIMARY KEY NOT NULL,
@@ -33,19 +34,24 @@ _TABLES = """
     );
     CREATE INDEX deliveries_due ON deliveries (state, due_at);
 """
-MIGRATIONS = (_TABLES,)
+# An earlier version adds no product: it knows only the one without a name.
+_PRODUCTS = """
+    ALTER TABLE deliveries ADD COLUMN product TEXT NOT NULL DEFAULT '';
+    CREATE INDEX deliveries_of_product ON deliveries (state, product, due_at);
+"""
+MIGRATIONS = (_TABLES, _PRODUCTS)
 _ADD = (
     f"INSERT INTO deliveries ({_COLUMNS}, due_at) "  # noqa: S608 - our own words
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
 )
 _FORGET = "DELETE FROM deliveries WHERE state != 'waiting' AND settled_at < ?"
 _DUE = (
     f"SELECT {_COLUMNS} FROM deliveries "  # noqa: S608 - our own words
-    "WHERE state = 'waiting' AND due_at <= ? ORDER BY due_at, created_at LIMIT ?"
+    "WHERE state = 'waiting' AND product = ? AND due_at <= ? ORDER BY due_at, created_at LIMIT ?"
 )
 _FAILURES = (
     f"SELECT {_COLUMNS} FROM deliveries "  # noqa: S608 - our own words
-    "WHERE state = 'failed' ORDER BY settled_at DESC LIMIT ?"
+    "WHERE state = 'failed' AND product = ? ORDER BY settled_at DESC LIMIT ?"
 )
 _SETTLE = (
     "UPDATE deliveries SET state = ?, attempts = attempts + 1, problem = ?, due_at = ?, "
@@ -53,14 +59,16 @@ _SETTLE = (
 )
 _REVIVE = (
     "UPDATE deliveries SET state = 'waiting', attempts = 0, due_at = ? "
-    "WHERE id = ? AND state = 'failed'"
+    "WHERE id = ? AND product = ? AND state = 'failed'"
 )
+_NEXT = "SELECT product, min(due_at) FROM deliveries WHERE state = 'waiting' GROUP BY product"
+_WAITING = "SELECT count(*) FROM deliveries WHERE state = 'waiting' AND product = ?"
 _IF_DAMAGED = (
     "stop its users and move it away: the waiting deliveries are lost with it, and their records "
     "are in the ledger"
 )
 
-_Row = tuple[str, int, str, str, str, bytes, int, int, str | None]
+_Row = tuple[str, int, str, str, str, bytes, int, int, str | None, str]
 
 
 def outbox_database(directory: Path, wait_seconds: float = _WAIT_SECONDS) -> SqliteDatabase:
@@ -76,11 +84,22 @@ def outbox_database(directory: Path, wait_seconds: float = _WAIT_SECONDS) -> Sql
     )
 
 
-class SqlOutbox:
-    """Implements `engine.ports.webhooks.Outbox` in the tables of `database`; for any thread."""
+def adopt_deliveries(database: Database, product: str) -> None:
+    """Give the deliveries of a single manifest to `product`, as `adopt_changes` does."""
+    with database.write() as db:
+        db.execute("UPDATE deliveries SET product = ? WHERE product = ''", [product])
 
-    def __init__(self, database: Database) -> None:
+
+class SqlOutbox:
+    """
+    Implements `engine.ports.webhooks.Outbox` in the tables of `database`, for any thread.
+
+    The products of a server share the tables: this is the outbox of `product`.
+    """
+
+    def __init__(self, database: Database, product: str = UNNAMED) -> None:
         self._database = database
+        self._product = product
 
     def add(self, deliveries: Sequence[Delivery]) -> None:
         if not deliveries:
@@ -93,18 +112,17 @@ class SqlOutbox:
 
     def take(self, now: datetime, lasting: timedelta, limit: int = 20) -> tuple[Delivery, ...]:
         with self._database.write() as db:
-            rows = db.execute(_DUE, [_micros(now), limit]).fetchall()
+            rows = db.execute(_DUE, [self._product, _micros(now), limit]).fetchall()
             until = _micros(now + lasting)
             db.executemany(
                 "UPDATE deliveries SET due_at = ? WHERE id = ?", [(until, row[0]) for row in rows]
             )
         return self._deliveries(rows)
 
-    def next_due(self) -> datetime | None:
-        with self._database.write() as db:
-            found = db.execute("SELECT min(due_at) FROM deliveries WHERE state = 'waiting'")
-            at: int | None = found.fetchone()[0]
-        return None if at is None else _moment(at)
+    def due_times(self) -> dict[str, datetime]:
+        with self._database.read() as db:
+            rows = db.execute(_NEXT).fetchall()
+        return {product: _moment(at) for product, at in rows}
 
     def done(self, delivery: Delivery, now: datetime) -> None:
         self._settle(delivery, "done", None, now)
@@ -117,17 +135,17 @@ class SqlOutbox:
 
     def failures(self, limit: int = 100) -> tuple[Delivery, ...]:
         with self._database.write() as db:
-            return self._deliveries(db.execute(_FAILURES, [limit]).fetchall())
+            return self._deliveries(db.execute(_FAILURES, [self._product, limit]).fetchall())
 
     def redeliver(self, delivery_id: str, now: datetime) -> bool:
         with self._database.write() as db:
             db.announce(Topic.WEBHOOKS)
-            return db.execute(_REVIVE, [_micros(now), delivery_id]).rowcount == 1
+            values = [_micros(now), delivery_id, self._product]
+            return db.execute(_REVIVE, values).rowcount == 1
 
     def waiting(self) -> int:
         with self._database.write() as db:
-            found = db.execute("SELECT count(*) FROM deliveries WHERE state = 'waiting'")
-            count: int = found.fetchone()[0]
+            count: int = db.execute(_WAITING, [self._product]).fetchone()[0]
         return count
 
     def _settle(self, delivery: Delivery, state: str, problem: str | None, at: datetime) -> None:
@@ -153,15 +171,15 @@ def _row(delivery: Delivery) -> tuple[object, ...]:
         created,
         delivery.attempts,
         delivery.problem,
+        delivery.product,
         created,
     )
 
 
 def _delivery(row: _Row) -> Delivery:
-    key, hook, address, event, record_id, body, created_at, attempts, problem = row
-    return Delivery(
-        key, hook, address, event, record_id, body, _moment(created_at), attempts, problem
-    )
+    key, hook, address, event, record_id, body, created_at, attempts, problem, product = row
+    created = _moment(created_at)
+    return Delivery(key, hook, address, event, record_id, body, created, attempts, problem, product)
 
 
 def _micros(at: datetime) -> int:

@@ -24,6 +24,10 @@ class UnderWay:
     def __len__(self) -> int:
         return len(self._open)
 
+    def count(self, product: str) -> int:
+        """Count the attempts for `product`."""
+        return sum(delivery.product == product for delivery, _, _ in self._open.values())
+
     def begin(self, delivery: Delivery, seconds: float, work: Callable[[], Outcome]) -> None:
         """Have `work` attempt `delivery`, for at most `seconds`."""
         number = next(self._numbers)

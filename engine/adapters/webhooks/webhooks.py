@@ -4,12 +4,11 @@ import logging
 import math
 import random
 import ssl
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cache, partial
 from uuid import NAMESPACE_URL, uuid5
 
 from engine.adapters.webhooks.attempt import Ending, Outcome, attempt, quiet
@@ -18,17 +17,17 @@ from engine.adapters.webhooks.payload import body_of, event_of
 from engine.adapters.webhooks.underway import UnderWay
 from engine.domain.delivery import Delivery, Undelivered
 from engine.domain.errors import StoreUnavailableError
+from engine.domain.product import UNNAMED, qualified
 from engine.domain.record import AnyRecord
 from engine.ports import Clock
 from engine.ports.telemetry import NO_METRICS, WEBHOOK_DELIVERIES, Metrics
 from engine.ports.webhooks import Outbox
-from engine.runtime.wakeups import NO_WAKEUPS, Topic, Wakeups
+from engine.runtime.wakeups import NO_WAKEUPS, Wakeups
 
 _log = logging.getLogger(__name__)
 _COMMAND_SECONDS = 5.0
-_POLL_SECONDS = 1.0
 # The number of simultaneous attempts; further ones wait.
-_AT_ONCE = 20
+AT_ONCE = 20
 # A taken delivery is exclusive for the longest attempt plus this margin.
 _MARGIN = timedelta(seconds=30)
 
@@ -48,15 +47,25 @@ class Webhooks:
     metrics: Metrics = NO_METRICS
     pause_seconds: float = 1.0
     wakeups: Wakeups = NO_WAKEUPS
+    product: str = UNNAMED
 
     def enqueue(self, record: AnyRecord, anchor: str | None = None) -> None:
         """Store the deliveries of `record`, once also if it is called again after a restart."""
         event = event_of(record)
         if event is None:
             return
-        now, body = self.clock.now(), body_of(record, anchor)
+        now, body = self.clock.now(), body_of(record, anchor, self.product)
         deliveries = [
-            Delivery(_id(record, index), index, hook.address, event, record.id, body, now)
+            Delivery(
+                _id(qualified(self.product, record.id), index),
+                index,
+                hook.address,
+                event,
+                record.id,
+                body,
+                now,
+                product=self.product,
+            )
             for index, hook in enumerate(self.hooks)
             if event in hook.events
         ]
@@ -93,43 +102,9 @@ class Webhooks:
     def redeliver(self, delivery_id: str) -> bool:
         return self.outbox.redeliver(delivery_id, self.clock.now())
 
-    def keep_delivering(self, stop: threading.Event) -> None:
-        under_way, awake = UnderWay(self._settle), threading.Event()
-        self.wakeups.subscribe(Topic.WEBHOOKS, awake.set)
-        while not stop.is_set():
-            try:
-                self._begin(self._take(_AT_ONCE - len(under_way)), under_way, math.inf)
-                under_way.await_next(_POLL_SECONDS)
-                if not under_way:
-                    self._rest(stop, awake)
-            except StoreUnavailableError as error:
-                _log.warning("webhook delivery is delayed: %s", error)
-                stop.wait(_POLL_SECONDS)
-        self._finish(under_way)
-
-    def _rest(self, stop: threading.Event, awake: threading.Event) -> None:
-        """Wait until a delivery may be due."""
-        pause = self.wakeups.pause(_POLL_SECONDS)
-        if pause > _POLL_SECONDS and (due := self.outbox.next_due()):
-            pause = min(pause, max(_POLL_SECONDS, (due - self.clock.now()).total_seconds()))
-        end = time.monotonic() + pause
-        while not stop.is_set() and (left := end - time.monotonic()) > 0:
-            if awake.wait(min(left, _POLL_SECONDS)):
-                break
-        awake.clear()
-
-    def _finish(self, under_way: UnderWay) -> None:
-        """Wait briefly for running attempts; the others become due again after their time."""
-        end = time.monotonic() + _COMMAND_SECONDS
-        try:
-            while under_way and (left := end - time.monotonic()) > 0:
-                under_way.await_next(left)
-        except StoreUnavailableError as error:
-            _log.warning("webhook delivery is delayed: %s", error)
-
     def _wait(self, left: float) -> bool:
         """Sleep until a delivery is due; False if none will be within `left` seconds."""
-        due = self.outbox.next_due()
+        due = self.outbox.due_times().get(self.product)
         wait = (due - self.clock.now()).total_seconds() if due else left
         if wait >= left:
             return False
@@ -138,28 +113,29 @@ class Webhooks:
 
     def _round(self, left: float) -> bool:
         """Attempt due deliveries side by side for at most `left` seconds; False without any."""
-        batch, under_way = self._take(_AT_ONCE), UnderWay(self._settle)
-        self._begin(batch, under_way, left)
+        under_way = UnderWay(self.settle)
+        begun = self.begin_due(under_way, AT_ONCE, left)
         while under_way:
             under_way.await_next()
-        return bool(batch)
+        return begun
 
-    def _take(self, limit: int) -> tuple[Delivery, ...]:
+    def begin_due(self, under_way: UnderWay, limit: int, left: float = math.inf) -> bool:
+        """Begin to send at most `limit` due deliveries, each for at most `left` seconds."""
         longest = max((hook.timeout_seconds for hook in self.hooks), default=0)
         lasting = timedelta(seconds=longest) + _MARGIN
-        return self.outbox.take(self.clock.now(), lasting, limit) if limit > 0 else ()
-
-    def _begin(self, batch: Sequence[Delivery], under_way: UnderWay, left: float) -> None:
+        batch = self.outbox.take(self.clock.now(), lasting, limit)
         for delivery in batch:
             hook = self._hook(delivery)
             if hook is None:
-                self._settle(delivery, Outcome(Ending.REFUSED, "is not configured any more"))
+                self.settle(delivery, Outcome(Ending.REFUSED, "is not configured any more"))
                 continue
             seconds, now = min(hook.timeout_seconds, left), self.clock.now()
-            work = partial(attempt, hook, delivery, self._tls, seconds, now)
+            work = partial(attempt, hook, delivery, _tls(), seconds, now)
             under_way.begin(delivery, seconds, work)
+        return bool(batch)
 
-    def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
+    def settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        """Store how an attempt ended: done, to be repeated, or failed."""
         hook = self._hook(delivery)
         name = hook.name if hook else f"webhook {delivery.hook}"
         now, tried = self.clock.now(), delivery.attempts + 1
@@ -191,11 +167,13 @@ class Webhooks:
         ordered = [*self.hooks[delivery.hook : delivery.hook + 1], *self.hooks]
         return next((hook for hook in ordered if hook.address == delivery.address), None)
 
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        quiet()
-        return ssl.create_default_context()
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The context of all webhooks, whose authorities take long to read and fill a megabyte."""
+    quiet()
+    return ssl.create_default_context()
 
 
-def _id(record: AnyRecord, index: int) -> str:
-    return str(uuid5(NAMESPACE_URL, f"floe:webhook:{record.id}:{index}"))
+def _id(record: str, index: int) -> str:
+    return str(uuid5(NAMESPACE_URL, f"floe:webhook:{record}:{index}"))

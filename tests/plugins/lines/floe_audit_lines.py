@@ -3,14 +3,21 @@
 import time
 from pathlib import Path
 
+from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord, PromotionRecord, record_from_bytes
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 
 
 class Lines(AuditBackendPlugin):
-    """A backend that writes to `file`; `fails` and `sleeps` (seconds) simulate bad plugins."""
+    """
+    A backend that writes to `file`; `fails` and `sleeps` (seconds) simulate bad plugins.
+
+    It cannot be opened while there is a file `away`.
+    """
 
     def __init__(self, settings: AuditSettings) -> None:
+        if (settings.base / "away").exists():
+            raise AuditUnavailableError("the audit store does not answer")
         self._file = settings.base / str(settings.options["file"])
         self._fails = bool(settings.options.get("fails"))
         self._sleeps = float(str(settings.options.get("sleeps", 0)))

@@ -34,9 +34,11 @@ def open_registry(
     verify: bool = True,
     on_request: Observer | None = None,
     pauses: Sequence[float] = PAUSES,
+    transport: Transport | None = None,
 ) -> DistributionRegistry:
     """
-    Open the repository `host/repository`; nothing is sent yet. The caller closes it.
+    Open the repository `host/repository`; nothing is sent yet. The caller closes it, unless others
+    share its `transport`.
 
     `scheme` `http` is for loopback and for registries configured as insecure. `on_request` is
     called with method and path of every request; `pauses` are the seconds before each retry.
@@ -48,7 +50,8 @@ def open_registry(
             "use oci://host[:port]/name, with the name in lower case"
         )
     root = f"{scheme}://{_HUB_HOST if host in _HUB else host}"
-    transport = Transport(tls_context(ca_file, verify), on_request, pauses)
+    if transport is None:
+        transport = Transport(tls_context(ca_file, verify), on_request, pauses)
     tokens = TokenService(transport, host, plain_http=scheme == "http")
     reference = f"{host}/{repository}"
     authenticator = Authenticator(host, lambda: credentials(reference), tokens)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from itertools import count
 from pathlib import Path
@@ -74,6 +74,7 @@ class Transport:
         tls: ssl.SSLContext,
         on_request: Observer | None = None,
         pauses: Sequence[float] = PAUSES,
+        connections: int = 32,
     ) -> None:
         # httpx logs whole URLs, and the query of a storage URL is a credential.
         logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -82,7 +83,9 @@ class Transport:
         self._client = bounded_http.open_client(
             verify=tls,
             limits=httpx.Limits(
-                max_connections=32, max_keepalive_connections=32, keepalive_expiry=30
+                max_connections=connections,
+                max_keepalive_connections=connections,
+                keepalive_expiry=30,
             ),
             headers={"User-Agent": "floe", "Accept-Encoding": "identity"},
             # Cookies ignore ports, so one registry's would reach another on the same host.
@@ -152,27 +155,34 @@ class Transport:
 
 def tls_context(ca_file: Path | None, verify: bool) -> ssl.SSLContext:
     """The operating system's authorities and those of `ca_file`, a PEM file."""
-    if ca_file is None and verify:
-        return _system_authorities()
+    try:
+        if ca_file is None:
+            return _authorities(None, verify, None)
+        status = ca_file.stat()
+        return _authorities(ca_file, verify, (status.st_mtime_ns, status.st_size))
+    except OSError as error:
+        raise ConfigError(
+            f"artifacts.registry.tls.ca_file: {ca_file} cannot be used ({error}): "
+            "name a PEM file of certificates"
+        ) from error
+
+
+@lru_cache(32)
+def _authorities(
+    ca_file: Path | None, verify: bool, _written: tuple[int, int] | None
+) -> ssl.SSLContext:
+    """
+    Read authorities once, as there are hundreds of them, and again when the file was written.
+
+    Connections share the context and leave it as it is.
+    """
     context = ssl.create_default_context()
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if ca_file is not None:
-        try:
-            context.load_verify_locations(ca_file)
-        except OSError as error:
-            raise ConfigError(
-                f"artifacts.registry.tls.ca_file: {ca_file} cannot be used ({error}): "
-                "name a PEM file of certificates"
-            ) from error
+        context.load_verify_locations(ca_file)
     return context
-
-
-@cache
-def _system_authorities() -> ssl.SSLContext:
-    """Read once, as there are hundreds of them. Connections share it and leave it as it is."""
-    return ssl.create_default_context()
 
 
 def _body(call: Call, response: httpx.Response, deadline: Deadline) -> bytes:

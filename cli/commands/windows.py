@@ -1,0 +1,67 @@
+"""The command `floe platform windows`."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+
+import click
+
+from cli import options
+from cli.output import Answer, deliver
+from cli.remote.selection import through_server
+from cli.render.common import failure
+from cli.render.table import show, when
+from engine.bootstrap import open_reading_engine
+from engine.config import ProductChoice
+from engine.domain.errors import PromotionError
+from engine.domain.text import printable
+from engine.domain.trace import trace_id
+from engine.responses.common import ErrorResponse
+from engine.responses.status import EnvironmentWindows, WindowResponse
+
+_HEADS = ("ENVIRONMENT", "OPERATION", "STATE", "WINDOW", "NEXT OPENING", "NEXT CLOSING", "REASON")
+
+
+@click.command()
+@click.option("--env", "environment", help="Only this environment.")
+@options.output
+@options.manifest
+def windows(environment: str | None, output: str, manifest: ProductChoice) -> None:
+    """
+    Show which environments freeze windows close, and when they open and close next.
+
+    The registry is not asked. Exit code 0, also while an environment is closed.
+    """
+    trace = trace_id(os.environ.get("TRACEPARENT"))
+    deliver(output, partial(_windows, environment, trace, manifest), partial(_failure, trace))
+
+
+def _windows(environment: str | None, trace: str, manifest: ProductChoice) -> Answer:
+    with through_server(trace, manifest) as server:
+        if server:
+            return _render(server.windows(environment))
+    with open_reading_engine(manifest) as engine:
+        found = engine.windows(environment)
+    return _render([EnvironmentWindows.of(*each) for each in found.items()])
+
+
+def _render(found: Sequence[EnvironmentWindows]) -> Answer:
+    rows = [_row(each.environment, window) for each in found for window in each.windows]
+    lines = show("Freeze windows", _HEADS, rows) if rows else ["No freeze windows"]
+    return Answer(list(found), lines)
+
+
+def _row(environment: str, window: WindowResponse) -> tuple[str, ...]:
+    return (
+        environment,
+        window.operation,
+        "open" if window.open else "closed",
+        printable(window.window or "-"),
+        when(window.opens_at),
+        when(window.closes_at),
+        printable(window.reason or "-"),
+    )
+
+
+def _failure(trace: str, error: PromotionError) -> Answer:
+    return failure("No answer", ErrorResponse.of(error, trace), error, trace)

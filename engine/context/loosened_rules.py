@@ -1,0 +1,63 @@
+"""Warnings about rules that became looser since the newest record of an environment."""
+
+from dataclasses import dataclass, field
+
+from engine.domain.errors import PromotionError
+from engine.domain.ledger import LedgerEntry
+from engine.domain.policy_changes import compare_policies
+from engine.domain.policy_document import MAX_POLICY_BYTES, PolicyDocument
+from engine.domain.rule_changes import ChangeKind, RuleChange
+from engine.ports import RegistryReader
+
+_MAX_RULES = 20
+_MAX_KEPT = 8
+
+
+@dataclass(frozen=True)
+class RuleHistory:
+    """Compares the rules of `policy` with those of older records; reads each document once."""
+
+    policy: PolicyDocument
+    registry: RegistryReader
+    _read: dict[str, PolicyDocument] = field(default_factory=dict)
+
+    def warnings(self, newest: LedgerEntry | None) -> tuple[str, ...]:
+        """
+        Warn about each rule that is looser than under the record of `newest`.
+
+        Rules of other environments are left out. One request, and only if the rules changed.
+        """
+        if newest is None or newest.record.policy_digest == self.policy.digest:
+            return ()
+        name, place = newest.environment, f"{newest.environment}#{newest.sequence}"
+        try:
+            older = self._older(newest.record.policy_digest)
+            changes = compare_policies(older, self.policy)
+        except (PromotionError, ValueError, RecursionError) as error:
+            return (
+                f"The rules of {name} changed since its newest record, {place}, and the earlier "
+                f"rules cannot be read: {error}",
+            )
+        looser = [
+            _sentence(each)
+            for each in changes
+            if each.kind is ChangeKind.LOOSER and each.environment in (None, name)
+        ]
+        since = f"The rules of {name} became looser since its newest record, {place}"
+        warnings = [f"{since}: {text}" for text in looser[:_MAX_RULES]]
+        if rest := len(looser) - len(warnings):
+            warnings.append(f"{since}: {rest} more rules")
+        return tuple(warnings)
+
+    def _older(self, digest: str) -> PolicyDocument:
+        if digest not in self._read:
+            document = PolicyDocument(self.registry.blob(digest, MAX_POLICY_BYTES))
+            if len(self._read) >= _MAX_KEPT:
+                self._read.clear()
+            self._read[digest] = document
+        return self._read[digest]
+
+
+def _sentence(change: RuleChange) -> str:
+    """The text without the environment, which the warning already names."""
+    return change.text.removeprefix(f"{change.environment}: ")
