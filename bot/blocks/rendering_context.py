@@ -9,7 +9,7 @@ from engine.config.people import SlashCommands
 from engine.domain.change import Change
 from engine.domain.path import PromotionPath
 from engine.domain.product import UNNAMED, with_product
-from engine.domain.waiver import waiver_words
+from engine.domain.waiver import waive_command
 
 # Hints of the engine name CLI commands; people in Slack have slash commands instead.
 _CLI_COMMAND = re.compile(
@@ -43,8 +43,7 @@ class RenderingContext:
     def retry_command(self, change: Change) -> str:
         """The command that requests `change` again."""
         if change.waiver is not None:
-            waived = waiver_words(change.waiver.key)
-            return f"floe platform waive {waived} --env {change.target} --until … --reason …"
+            return waive_command(change.waiver.key, change.target)
         if change.action == "rollback":
             return self.command("rollback", change.version, change.target)
         # Several sources are not written: a command finds them.

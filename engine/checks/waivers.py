@@ -11,7 +11,7 @@ from engine.domain.finding import Finding, blocked, passed
 from engine.domain.gate import GateResult
 from engine.domain.plan import Effect
 from engine.domain.request import PromotionRequest, WaiveRequest
-from engine.domain.waiver import MAX_DAYS, MAX_WAIVERS, show_until, waiver_words
+from engine.domain.waiver import MAX_DAYS, MAX_WAIVERS, show_until, waive_command, waiver_words
 
 _NAME = "waiver"
 
@@ -68,8 +68,7 @@ def waivers_in_force(request: PromotionRequest, context: PromotionContext) -> tu
             _NAME,
             f"The waiver of {' and of '.join(ended)}, with which {request.version} passed the "
             f"gates of {request.target}, has ended. Ask for the promotion again, or for a new "
-            f"waiver: floe platform waive {waiver_words(ended[0])} --env {request.target} "
-            "--until … --reason …",
+            f"waiver: {waive_command(ended[0], request.target)}",
             StaleError,
             {"waivers": ended},
         ),

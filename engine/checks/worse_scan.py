@@ -1,11 +1,16 @@
 """A rollback does not bring back vulnerabilities that block and that the running version lacks."""
 
+from collections.abc import Sequence
+
 from engine.checks.check import reads
 from engine.context.rollback import RollbackContext
 from engine.domain.errors import GateFailedError
 from engine.domain.finding import Finding, blocked, passed, warned
 from engine.domain.impact.delta import unknown_findings
 from engine.domain.request import RollbackRequest
+from engine.domain.scan import ScanFinding
+from engine.domain.waiver import waive_command
+from engine.domain.waiver_parsing import narrowest_waiver
 
 _NAME = "kept scan"
 _NAMED = 5
@@ -37,7 +42,15 @@ def worse_scan(request: RollbackRequest, context: RollbackContext) -> tuple[Find
     more = f" and {len(worse) - _NAMED} more" if len(worse) > _NAMED else ""
     reason = (
         f"{version} is worse than {before}, which {context.target} runs and which does not have "
-        f"{named}{more}. Roll back to another version, or waive it: floe platform waive "
-        f"{worse[0].id} --env {context.target} --until … --reason …"
+        f"{named}{more}. Roll back to another version{_waive(worse, request.target)}"
     )
     return (blocked(_NAME, reason, GateFailedError, {"ids": [each.id for each in worse]}),)
+
+
+def _waive(worse: Sequence[ScanFinding], environment: str) -> str:
+    """Suggest the first waiver; nothing if a vulnerability cannot be waived."""
+    keys = [narrowest_waiver(each) for each in worse]
+    if keys[0] is None or None in keys:
+        return ""
+    many = f"each of the {len(worse)}, first" if len(worse) > 1 else "it"
+    return f", or waive {many}: {waive_command(keys[0], environment)}"

@@ -79,6 +79,11 @@ def waiver_words(key: str) -> str:
     return f"{vulnerability} --package {shlex.quote(package)}" if package else vulnerability
 
 
+def waive_command(key: str, environment: str) -> str:
+    """The command that waives `key`; a person has to write the end and the reason."""
+    return f"floe platform waive {waiver_words(key)} --env {environment} --until … --reason …"
+
+
 def waivers_after(
     waivers: tuple[Waiver, ...], at: datetime, key: str, new: Waiver | None = None
 ) -> tuple[Waiver, ...]:

@@ -1,6 +1,7 @@
 """Parse the input of people and scripts about waivers."""
 
 import re
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -9,8 +10,9 @@ from engine.domain.operator import Operator
 from engine.domain.path import PromotionPath
 from engine.domain.purl import Purl
 from engine.domain.request import UnwaiveRequest, WaiveRequest
+from engine.domain.scan import ScanFinding
 from engine.domain.text import printable, reason_text
-from engine.domain.waiver import WaiverTerms, is_purl
+from engine.domain.waiver import WaiverTerms, is_purl, waiver_key
 
 _VULNERABILITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{2,127}", re.ASCII)
 _MAX_PACKAGE = 256
@@ -83,6 +85,22 @@ def parse_until(text: str) -> datetime:
             "2026-12-24T18:00[Europe/Berlin]",
             {"until": text},
         ) from error
+
+
+def narrowest_waiver(finding: ScanFinding) -> str | None:
+    """The key of a waiver of `finding` in its package alone; None if its ids cannot be waived."""
+    vulnerability = _first_parsed(_parse_vulnerability, finding.ids)
+    package = _first_parsed(_parse_package, (finding.purl, finding.package))
+    return waiver_key(vulnerability, package) if vulnerability else None
+
+
+def _first_parsed(parse: Callable[[str], str | None], texts: Iterable[str | None]) -> str | None:
+    for text in filter(None, texts):
+        try:
+            return parse(text)
+        except UsageError:
+            continue
+    return None
 
 
 def _parse_vulnerability(text: str) -> str:

@@ -115,12 +115,12 @@ def test_rollback_to_a_worse_version_is_blocked(story: Story) -> None:
     assert refused.code == 8
     assert (
         "v1.0.0 is worse than v1.1.0, which staging runs and which does not have CVE-1 (CRITICAL, "
-        "bash). Roll back to another version, or waive it: floe platform waive CVE-1 --env staging"
+        "bash). Roll back to another version, or waive it: "
     ) in refused.err
     assert story.digest("latest-staging") == story.digest("v1.1.0-staging")
-    waive = "floe platform waive CVE-1 --env staging --until"
-    until = (datetime.now(UTC) + timedelta(days=3)).date()
-    assert story.type(f"{waive} {until} --reason 'not called'").code == 0
+    until = f"--until {(datetime.now(UTC) + timedelta(days=3)).date()}"
+    suggested = refused.err.partition("waive it: ")[2].splitlines()[0].replace("--until …", until)
+    assert story.type(suggested).code == 0
     assert story.type("floe platform rollback v1.0.0 --env staging --reason INC-1").code == 0
 
 
