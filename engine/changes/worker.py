@@ -26,7 +26,7 @@ THREADS_OF_PRODUCT = 4
 @dataclass(frozen=True, slots=True)
 class Pace:
     """
-    Seconds between polls, of a claim, until a retry, and between sweeps.
+    Seconds between polls, of a claim, until this server retries a change, and between sweeps.
 
     A claim is short enough that another server takes a change over within 15 seconds.
     """
@@ -67,6 +67,8 @@ class Worker:
         # Not under `_turn`, which an idle thread holds while it waits for work.
         self._counting = threading.Lock()
         self._working: Counter[str] = Counter()
+        # Until when only other servers may try a change that failed here, by its id.
+        self._left: dict[str, float] = {}
         self._running: list[threading.Thread] = []
         self._sweeper = Sweeper(
             self.products, self.store, self.pace.sweep, self._awake.set, self.wakeups
@@ -119,7 +121,7 @@ class Worker:
         lasting = timedelta(seconds=self.pace.claim)
         change = self.store.claim(worker, self.clock.now(), lasting, accepts=self._accepts)
         if change is None:
-            self._awake.wait(self.wakeups.pause(self.pace.poll))
+            self._awake.wait(self._pause())
             self._awake.clear()
         else:
             self._occupy(change.product, 1)
@@ -129,8 +131,17 @@ class Worker:
         with self._counting:
             self._working[product] += threads
 
-    def _accepts(self, product: str) -> bool:
-        """Whether a thread is free for `product`, which this server may not have."""
+    def _pause(self) -> float:
+        """Seconds until the next poll, or until a change that failed here may be tried again."""
+        pause, now = self.wakeups.pause(self.pace.poll), time.monotonic()
+        with self._counting:
+            self._left = {change: until for change, until in self._left.items() if until > now}
+            return min([pause, *(until - now for until in self._left.values())])
+
+    def _accepts(self, product: str, change_id: str) -> bool:
+        """Whether this server has `product`, a thread free for it, and may try the change."""
+        if self._left.get(change_id, 0) > time.monotonic():
+            return False
         mine = self._working[product]
         if product not in self.products or mine >= self.most:
             return False
@@ -139,7 +150,10 @@ class Worker:
         return mine == 0 or self.threads <= self.most or free > self.threads // 4
 
     def _take(self, change: Change, worker: str) -> None:
-        """Work on a change; after a transient error its claim expires, which is the pause."""
+        """
+        Work on a change. After a transient error other servers may try it immediately, because
+        the cause may be here, and this one after a pause.
+        """
         place, settled = self.products.get(change.product), None
         if place is None:
             self.store.release(change.id, worker)
@@ -156,9 +170,8 @@ class Worker:
             _log.info("change %s of %s is handed back", change.id, change.place)
         except PromotionError as error:
             _log.warning("change %s of %s is retried: %s", change.id, change.place, error)
-            pause = timedelta(seconds=self.pace.retry)
-            self.store.renew(change.id, worker, self.clock.now(), pause)
-            return
+            with self._counting:
+                self._left[change.id] = time.monotonic() + self.pace.retry
         self.store.release(change.id, worker)
         if settled:
             place.settled(settled)

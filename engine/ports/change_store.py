@@ -70,14 +70,14 @@ class ChangeStore(Protocol):
         now: datetime,
         lasting: timedelta,
         only: str | None = None,
-        accepts: Callable[[str], bool] = lambda _product: True,
+        accepts: Callable[[str, str], bool] = lambda _product, _change: True,
     ) -> Change | None:
         """
         Claim one unclaimed change that is checking or executing, until `now + lasting`.
 
         None if there is no such change. At most one change per environment is claimed at a time;
         the environment that was served longest ago comes first. With `only`, no other change, and
-        none of a product that `accepts` refuses.
+        none whose product and id `accepts` refuses.
         """
         ...
 

@@ -15,10 +15,12 @@ from engine.adapters.store import SqlStore, state_database
 from engine.bootstrap import SystemClock
 from engine.changes.foreground import Foreground
 from engine.changes.heartbeat import Claim, ClaimLostError
+from engine.changes.memberships import Regroup
 from engine.changes.sweeper import Workplace
-from engine.changes.worker import Worker
+from engine.changes.worker import Pace, Worker
 from engine.domain.change import Change, ChangeState
-from engine.domain.errors import StoreUnavailableError
+from engine.domain.errors import IdentityUnavailableError, StoreUnavailableError
+from engine.domain.operator import Operator
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.changing import Stage, guarded, stage_on, until
@@ -43,7 +45,7 @@ class CutOffStore(SqlStore):
         now: datetime,
         lasting: timedelta,
         only: str | None = None,
-        accepts: Callable[[str], bool] = lambda _product: True,
+        accepts: Callable[[str, str], bool] = lambda _product, _change: True,
     ) -> Change | None:
         found = super().claim(worker, now, lasting, only, accepts)
         self.claimed = self.claimed or found is not None
@@ -73,11 +75,14 @@ def store(stage: Stage, tmp_path: Path) -> Iterator[CutOffStore]:
 
 
 @contextmanager
-def run_worker(stage: Stage, store: SqlStore) -> Iterator[None]:
+def run_worker(
+    stage: Stage, store: SqlStore, pace: Pace = PACE, regroup: Regroup | None = None
+) -> Iterator[None]:
     platform = stage.platform
-    progression = replace(platform.progression, store=store)
+    asked = regroup or platform.progression.regroup
+    progression = replace(platform.progression, store=store, regroup=asked)
     place = Workplace(replace(stage.changes, store=store), progression)
-    worker = Worker({"": place}, store, SystemClock(), 1, pace=PACE)
+    worker = Worker({"": place}, store, SystemClock(), 1, pace=pace)
     worker.start()
     try:
         yield
@@ -186,3 +191,33 @@ def test_worker_without_its_claim_moves_no_change(stage, store, tmp_path):
         progression.settle(change, ProgressLog())
 
     assert stage.changes.get(change.id) == change
+
+
+def unavailable(operator: Operator) -> Operator:
+    raise IdentityUnavailableError(f"Slack does not confirm {operator.name} to this server")
+
+
+def test_change_that_failed_in_one_worker_is_taken_by_another_one_immediately(
+    stage, store, tmp_path, caplog
+):
+    (tmp_path / "open").touch()
+    change = stage.settle(submit_change(stage))
+    stage.approve(change)
+    pace = replace(PACE, retry=300)
+    with run_worker(stage, store, pace, regroup=unavailable):
+        assert until(lambda: f"{change.id} of staging is retried" in caplog.text)
+        with run_worker(stage, stage.platform.store, pace):
+            assert until(lambda: stage.changes.get(change.id).state is ChangeState.PROMOTED)
+
+    assert caplog.text.count("is retried") == 1
+
+
+def test_worker_retries_a_change_that_failed_after_a_pause(stage, store, tmp_path, caplog):
+    (tmp_path / "open").touch()
+    change = stage.settle(submit_change(stage))
+    stage.approve(change)
+    with run_worker(stage, store, replace(PACE, retry=0.5), regroup=unavailable):
+        assert until(lambda: caplog.text.count("is retried") >= 2)
+
+    times = [r.created for r in caplog.records if "is retried" in r.getMessage()]
+    assert times[1] - times[0] >= 0.5

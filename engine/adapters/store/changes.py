@@ -103,7 +103,7 @@ class SqlStore:
         now: datetime,
         lasting: timedelta,
         only: str | None = None,
-        accepts: Callable[[str], bool] = lambda _product: True,
+        accepts: Callable[[str, str], bool] = lambda _product, _change: True,
     ) -> Change | None:
         """A clock that was set back ends no claim early (`claims.Hold`)."""
         with self._database.write() as db:

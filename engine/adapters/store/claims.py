@@ -51,7 +51,7 @@ def take(
     now: datetime,
     lasting: timedelta,
     only: str | None = None,
-    accepts: Callable[[str], bool] = lambda _product: True,
+    accepts: Callable[[str, str], bool] = lambda _product, _change: True,
 ) -> Change | None:
     """
     The next change by turn of the free environment served longest ago, or `only` that of this id.
@@ -64,7 +64,7 @@ def take(
     waiting = [
         (number, place, document)
         for number, product, target, change_id, document in db.execute(sql.WAITING).fetchall()
-        if only in (None, change_id) and accepts(product)
+        if only in (None, change_id) and accepts(product, change_id)
         if (place := qualified(product, target)) not in holds or holds[place].over(instant)
     ]
     if not waiting:
