@@ -11,6 +11,7 @@ from slack_bolt import App
 from bot.actions import InteractionListeners
 from bot.app_home import AppHomes
 from bot.bolt_app import build_app
+from bot.break_glass import BreakGlassNotices
 from bot.catalog import Catalog
 from bot.change_feed import FeedFollower
 from bot.commands import CommandListeners
@@ -183,12 +184,15 @@ def _build_bot(base: _Base, tokens: Tokens) -> Iterator[Bot]:
     overviews = Overviews(catalog, messages, recent)
     homes = AppHomes(catalog, base.interactive, identities, overviews)
     gates = GateProgressStore(store, messages)
+    notices = BreakGlassNotices(catalog, store, messages, identities)
     follower = FeedFollower(
-        catalog, store, messages, gates, identities, outbox, homes.refresh, leader.leads
+        catalog, store, messages, gates, identities, outbox, notices, homes.refresh, leader.leads
     )
     base.links.follower = follower
     stored = GroupLockStore(store)
-    banners = LockBanners(catalog, store, messages, outbox, stored, leads=leader.leads)
+    banners = LockBanners(
+        catalog, store, messages, outbox, stored, leads=leader.leads, also=notices.update
+    )
     groups = GroupLocks(catalog, identities, stored, messages, outbox, leader.leads)
     status = StatusActions(catalog, identities, overviews)
     others = _other_actions(LockActions(catalog, identities, banners), groups, status)

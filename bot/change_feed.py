@@ -8,15 +8,14 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from bot.break_glass import BreakGlassNotices, reviewers_of, used_break_glass
 from bot.catalog import Catalog
 from bot.database import BotStore
 from bot.gate_progress import GateProgressStore
 from bot.identity import SlackIdentities
 from bot.message_store import DesiredMessage, MessageStore
 from bot.outbox import Outbox
-from bot.review_reminders import OverdueReviews, reviewers_of, target_of, used_break_glass
 from bot.thread_content import (
-    break_glass_message,
     card_key,
     card_message,
     checkpoint_message,
@@ -70,6 +69,7 @@ class FeedFollower:
         gates: GateProgressStore,
         identities: SlackIdentities,
         outbox: Outbox,
+        notices: BreakGlassNotices,
         on_progress: Callable[[bool], None],
         leads: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -80,9 +80,9 @@ class FeedFollower:
         self._gates = gates
         self._identities = identities
         self._outbox = outbox
+        self._notices = notices
         self._on_progress = on_progress
         self._leads = leads
-        self._overdue = OverdueReviews(catalog)
         self._lock = threading.Lock()
         self._queued: set[str] = set()
         self._mentions: dict[tuple[str, ...], tuple[float, str]] = {}
@@ -223,6 +223,8 @@ class FeedFollower:
         if channel is None:
             return
         self._messages.ensure(channel, self._card(change))
+        if used_break_glass(change):
+            self._notices.announce_change(change, channel, approvers)
         for message in thread_messages(change, self._catalog.of_change(change), approvers):
             self._messages.ensure(channel, message)
 
@@ -253,17 +255,10 @@ class FeedFollower:
             if now >= change.expires_at - left and asked:
                 self._messages.ensure(channel, reminder_message(change, self._approvers(change)))
 
-        for change in self._overdue.find():
-            if channel := self._channel(change):
-                message = break_glass_message(change, self._approvers(change), overdue=True)
-                self._messages.ensure(channel, message)
-
     def _approvers(self, change: Change) -> str:
         """Mention the approvers, or the reviewers of a break-glass."""
         if used_break_glass(change):
-            return self._mention(
-                reviewers_of(self._target(change)) or self._promoter_groups(change)
-            )
+            return self._mention(reviewers_of(self._target(change)))
         if change.state is not ChangeState.AWAITING_APPROVAL:
             return ""
         return self._mention(change.groups or self._promoter_groups(change))
@@ -283,7 +278,9 @@ class FeedFollower:
         return tuple(sorted((rules.allowed_groups if rules else None) or ()))
 
     def _target(self, change: Change) -> Environment | None:
-        return target_of(self._catalog, change)
+        """The target environment; None if it was removed from manifest.yaml."""
+        environments = self._catalog.of_change(change).path.environments
+        return next((each for each in environments if each.name == change.target), None)
 
     def _channel(self, change: Change) -> str | None:
         known = self._messages.location(card_key(change.id))

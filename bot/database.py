@@ -105,7 +105,20 @@ CREATE TABLE group_lock_parts (
 );
 CREATE INDEX group_lock_parts_place ON group_lock_parts (product, environment);
 """
-MIGRATIONS = (_TABLES, _INDEXES, _GROUP_LOCKS)
+_REVIEWS = """
+CREATE TABLE reviews (
+    record TEXT PRIMARY KEY,
+    place TEXT NOT NULL,
+    document TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    parent TEXT,
+    at REAL NOT NULL,
+    reminded INTEGER NOT NULL DEFAULT 0,
+    ended INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX reviews_open ON reviews (place) WHERE ended = 0;
+"""
+MIGRATIONS = (_TABLES, _INDEXES, _GROUP_LOCKS, _REVIEWS)
 _IF_DAMAGED = (
     "stop floe and move it away: messages in Slack stay as they are, and commands of the last "
     "moments may have to be sent again"

@@ -67,7 +67,9 @@ class LockBanners:
         groups: GroupLockStore,
         interval_seconds: float = REFRESH_SECONDS,
         leads: Callable[[], bool] = lambda: True,
+        also: Callable[[Platform, EnvironmentStatus, float], None] | None = None,
     ) -> None:
+        """`also` gets each status that is read, and when its reading began by the store's time."""
         self._catalog = catalog
         self._store = store
         self._messages = messages
@@ -75,6 +77,7 @@ class LockBanners:
         self._groups = groups
         self._interval_seconds = interval_seconds
         self._leads = leads
+        self._also = also
         self._refreshing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._origins: dict[str, list[Place]] = {}
         self._stopping = threading.Event()
@@ -105,11 +108,14 @@ class LockBanners:
             if environment and place:
                 self._origins.setdefault(qualified(product, environment), []).append(place)
             try:
+                started = self._store.now()
                 rows = platform.engine.status()
                 for row in rows:
                     if row.error is None:
                         name = qualified(product, row.name)
                         self._update(platform, row, self._origins.get(name, []))
+                        if self._also:
+                            self._also(platform, row, started)
             except PromotionError as error:
                 _log.warning("lock banners could not be updated: %s", error)
                 return

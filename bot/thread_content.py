@@ -8,7 +8,6 @@ from bot.blocks import thread
 from bot.blocks.change import GateProgress, render_card
 from bot.blocks.rendering_context import RenderingContext
 from bot.message_store import DesiredMessage
-from bot.review_reminders import used_break_glass
 from engine.domain.change import Change, ChangeState
 from engine.domain.gate import GateStatus
 
@@ -35,8 +34,6 @@ def thread_messages(
     for place, given in enumerate(change.approvals):
         key = f"{change.id}:approved:{place}:{int(given.approved_at.timestamp())}"
         yield DesiredMessage(key, thread.approval_notice(key, change, place), parent)
-    if used_break_glass(change):
-        yield break_glass_message(change, approvers)
     if not change.open:
         payload = thread.end_notice(change, rendering)
         broadcast = should_broadcast(change, rendering)
@@ -46,13 +43,6 @@ def thread_messages(
 def reminder_message(change: Change, approvers: str) -> DesiredMessage:
     payload = thread.reminder(change, approvers)
     return DesiredMessage(f"{change.id}:reminder", payload, card_key(change.id))
-
-
-def break_glass_message(change: Change, reviewers: str, *, overdue: bool = False) -> DesiredMessage:
-    """Announce a break-glass in the channel too, or that its review is overdue."""
-    key = f"{change.id}:{'overdue-review' if overdue else 'break-glass'}"
-    payload = thread.break_glass_notice(key, change, reviewers, overdue=overdue)
-    return DesiredMessage(key, payload, card_key(change.id), broadcast=True)
 
 
 def escalation_message(change: Change, approvers: str) -> DesiredMessage:

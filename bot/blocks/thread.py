@@ -26,7 +26,6 @@ from bot.blocks.elements import (
     join_lines,
     link,
     mention,
-    quote,
     section,
     trace_context,
 )
@@ -35,7 +34,6 @@ from bot.blocks.rendering_context import RenderingContext, describe_step
 from engine.changes.checkpoint_events import checkpoint_text
 from engine.domain.change import Change, ChangeState
 from engine.domain.impact.delta import describe
-from engine.domain.product import with_product
 
 APPROVE, REJECT = "floe_approve", "floe_reject"
 
@@ -109,21 +107,6 @@ def _delta(change: Change) -> tuple[Block, ...]:
     lines += [f"• {escape(line, 500)}" for line in describe(found)]
     title = f"*Changes from {escape(found.running.version, 80)}*"
     return (section("changes", join_lines([title, *lines], 2800)),)
-
-
-def break_glass_notice(key: str, change: Change, reviewers: str, *, overdue: bool) -> Payload:
-    """Announce a break-glass to `reviewers`, which mentions those who review it."""
-    who = mention(change.requester.name, change.requester.id)
-    why = change.overrides.reason or change.reason or ""
-    command = with_product(f"floe platform review {change.record_id} --reason …", change.product)
-    title = "The review is overdue: break-glass" if overdue else "Break-glass"
-    text = (
-        f":rotating_light: *{title} for {escape(change.overrides.incident, 100)}:* {who} changed "
-        f"{escape(change.target)} to *{escape(change.version)}* past approvals, windows and locks."
-        f"\n{quote(why)}\n{reviewers}: someone other than {who} must review it on the page, or "
-        f"with `{command}`"
-    )
-    return Payload(text, (section(key, text),))
 
 
 def approval_notice(key: str, change: Change, place: int) -> Payload:

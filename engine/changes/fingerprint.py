@@ -200,6 +200,7 @@ def fields_of_record(record: AnyRecord | None, entry: LedgerEntry | None = None)
         "anchor": entry.anchor if entry else None,
         "artifact_tag": record.artifact_tag,
         "recorded_at": record.at,
+        "review_by": record.break_glass.review_by if record.break_glass else None,
     }
     if isinstance(record, PromotionRecord):
         return said | {"gate_results": record.gate_results, "impact": record.impact_analysis}

@@ -157,6 +157,8 @@ class Change(Value):
     anchor: str | None = None
     artifact_tag: str | None = None
     recorded_at: UtcTime | None = None
+    # Until when another person must review it, if it skipped rules by break-glass.
+    review_by: UtcTime | None = Field(default=None, exclude_if=is_unset)
     unchanged: bool = False
     ended: Ended | None = None
     superseded_by: str | None = None
