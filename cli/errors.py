@@ -68,11 +68,11 @@ def failure_lines(not_done: str, error: PromotionError) -> list[str]:
 
 def wants_json(arguments: Sequence[str]) -> bool:
     """Return whether a command line that cannot be parsed asks for JSON."""
+    options = ("-o", "--output", "--format")
+    together = {"-ojson", *(f"{option}=json" for option in options)}
     pairs = zip(arguments, [*arguments[1:], ""], strict=False)
-    options = ("--output", "--format")
     return any(
-        (word in options and following == "json") or word in [f"{o}=json" for o in options]
-        for word, following in pairs
+        word in together or (word in options and following == "json") for word, following in pairs
     )
 
 

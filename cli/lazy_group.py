@@ -1,5 +1,6 @@
 """Command groups that import a command when it is called, which keeps `--help` fast."""
 
+from collections.abc import Mapping
 from importlib import import_module
 
 import click
@@ -11,31 +12,46 @@ _LINE = 66
 class LazyGroup(click.Group):
     """
     A group that knows its commands by name, module and one line of help.
+
+    `short_forms` are commands of other groups that are also here, under a heading of their own.
     """
 
     def __init__(
-        self, name: str, help: str, lazy: dict[str, tuple[str, str]], epilog: str | None = None
+        self,
+        name: str,
+        help: str,
+        lazy: Mapping[str, tuple[str, str]],
+        epilog: str | None = None,
+        short_forms: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
-        super().__init__(name=name, help=help, epilog=epilog, no_args_is_help=True)
-        self._lazy = lazy
+        settings = {"help_option_names": ["-h", "--help"]}
+        super().__init__(
+            name=name, help=help, epilog=epilog, no_args_is_help=True, context_settings=settings
+        )
+        self.lazy = lazy
+        self.short_forms = short_forms or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*self._lazy, *super().list_commands(ctx)]
+        return [*self.lazy, *super().list_commands(ctx), *self.short_forms]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self._lazy:
+        found = self.lazy.get(cmd_name) or self.short_forms.get(cmd_name)
+        if found is None:
             return super().get_command(ctx, cmd_name)
-        module, attribute = self._lazy[cmd_name][0].split(":")
+        module, attribute = found[0].split(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        rows = [(name, line) for name, (_, line) in self._lazy.items()]
+        rows = _help_lines(self.lazy)
         for name in super().list_commands(ctx):
             command = super().get_command(ctx, name)
             rows.append((name, command.get_short_help_str(_LINE) if command else ""))
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+        if self.short_forms:
+            with formatter.section("Short forms of `floe platform …`"):
+                formatter.write_dl(_help_lines(self.short_forms))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -49,3 +65,7 @@ class LazyGroup(click.Group):
 
         close = get_close_matches(word, self.list_commands(ctx), 1)
         return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def _help_lines(commands: Mapping[str, tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name, line) for name, (_, line) in commands.items()]

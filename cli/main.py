@@ -68,6 +68,9 @@ audit = LazyGroup(
 )
 platform.add_command(audit)
 
+_OFTEN = ("promote", "rollback", "lock", "unlock", "status", "changes")
+_DECISIONS = ("approve", "reject", "cancel")
+
 floe = LazyGroup(
     "floe",
     "Promote immutable OCI artifacts from environment to environment.",
@@ -79,6 +82,8 @@ floe = LazyGroup(
     epilog="Exit codes: 0 done · 2 usage · 3 not found · 5 unavailable · 6 signature · 8 gate · "
     "9 transition · 10 tag exists · 11 never promoted · 12 not authorized · 13 locked · "
     "14 waiting · 15 rejected · 130 interrupted",
+    short_forms={name: platform.lazy[name] for name in (*_OFTEN, *_DECISIONS)}
+    | {"history": audit.lazy["history"]},
 )
 floe.add_command(platform)
 floe.add_command(
@@ -127,7 +132,7 @@ floe.add_command(
         },
     )
 )
-click.version_option(package_name="floe", message="floe %(version)s")(floe)
+click.version_option(None, "-V", "--version", package_name="floe", message="floe %(version)s")(floe)
 
 
 def main() -> None:

@@ -62,6 +62,7 @@ def manifest(command: F) -> F:
 
 
 output = click.option(
+    "-o",
     "--output",
     type=click.Choice(["table", "json"]),
     default="table",
@@ -127,6 +128,42 @@ class Reason(click.Option):
                 words.append(shlex.quote(str(value)))
         command = with_chosen_product(" ".join(words))
         return f"Missing option '--reason': give one. {command} --reason 'why'"
+
+
+class Words(click.Argument):
+    """
+    Arguments that stand for the options `instead_of`, in this order, where those are left out.
+
+    So `lock prod "INC-1"`, `lock prod --reason INC-1` and `lock --env prod "INC-1"` are the same.
+    """
+
+    def __init__(self, *declarations: Any, instead_of: tuple[str, ...], **more: Any) -> None:
+        super().__init__(*declarations, **more)
+        self.instead_of = instead_of
+
+    def consume_value(self, ctx: click.Context, opts: Any) -> Any:
+        value, source = super().consume_value(ctx, opts)
+        words = value if isinstance(value, tuple) else ()
+        left_out = [name for name in self.instead_of if name not in opts]
+        if surplus := words[len(left_out) :]:
+            raise click.UsageError(f"Got unexpected extra argument ({' '.join(surplus)})", ctx)
+        # The options are processed after this argument, which is eager.
+        opts.update(zip(left_out, words, strict=False))
+        return value, source
+
+
+def words(**instead_of: str) -> Callable[[F], F]:
+    """Add arguments for options: each parameter's name, with the word that the usage shows."""
+    return click.argument(
+        "words",
+        cls=Words,
+        instead_of=tuple(instead_of),
+        nargs=-1,
+        metavar=" ".join(f"[{word}]" for word in instead_of.values()),
+        expose_value=False,
+        is_eager=True,
+        type=Text(),
+    )
 
 
 def reason(help_text: str) -> Callable[[F], F]:

@@ -58,7 +58,6 @@ def verify(
 @click.command()
 @click.argument("version")
 @click.option(
-    "-o",
     "--to",
     "target",
     type=click.Path(path_type=Path),

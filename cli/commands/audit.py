@@ -134,6 +134,7 @@ def export(directory: Path, environment: str | None, output: str, manifest: Prod
 
 
 @click.command()
+@options.words(environment="ENV")
 @_environment
 @click.option("--version", help="Only records of this version.")
 @click.option("--digest", help="Only records of this artifact; the first digits suffice.")
@@ -148,6 +149,7 @@ def export(directory: Path, environment: str | None, output: str, manifest: Prod
     help="0: no limit.",
 )
 @click.option(
+    "-o",
     "--output",
     type=click.Choice(["table", "json", "jsonl"]),
     default="table",

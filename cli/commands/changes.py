@@ -44,6 +44,7 @@ def approve(change: str, reason: str | None, manifest: ProductChoice, output: st
 
 @click.command()
 @click.argument("change", type=options.Text())
+@options.words(reason="REASON")
 @options.reason("The reason, which is recorded.")
 @options.manifest
 @options.output

@@ -54,6 +54,7 @@ Ask = Callable[
 
 
 @click.command()
+@options.words(environment="ENV", reason="REASON")
 @click.option("--env", "environment", required=True, help="The environment to lock.")
 @options.reason("The reason, shown to everybody whose promotion it blocks.")
 @click.option("--for", "duration", help="Duration: 30m, 2h, 1d, 1h30m. By default until unlocked.")
@@ -74,6 +75,7 @@ def lock(
 
 
 @click.command()
+@options.words(environment="ENV", reason="REASON")
 @click.option("--env", "environment", required=True, help="The environment to unlock.")
 @options.reason("The recorded reason.")
 @options.manifest

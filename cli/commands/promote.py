@@ -34,6 +34,7 @@ def _unasked(words: Words, trace: str) -> dict[str, Any]:
 
 @click.command(cls=AnsweringCommand, unasked=_unasked)
 @click.argument("version")
+@options.words(target="TO")
 @click.option("--from", "source", help="The source environment; by default the one before --to.")
 @click.option("--to", "target", required=True, help="The target environment.")
 @click.option("--allow-older", is_flag=True, help="Accept a version older than the running one.")

@@ -27,6 +27,7 @@ from engine.responses.rollback import RollbackInput, RollbackResponse
 
 @click.command()
 @click.argument("version")
+@options.words(environment="ENV", reason="REASON")
 @click.option("--env", "environment", required=True, help="The environment to roll back.")
 @options.reason("The recorded reason. Not needed with --dry-run.")
 @click.option(

@@ -28,13 +28,14 @@ FORMATS = ["table", "json", "yaml"]
 
 
 @click.command()
+@options.words(environment="ENV")
 @click.option("--env", "environment", help="Only this environment.")
 @click.option(
     "--history", type=click.IntRange(1, 1000), help="Show the newest N records of each environment."
 )
 @click.option("--all", "everything", is_flag=True, help="Show all products of the server.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option("--output", type=click.Choice(FORMATS), help="The same as --format.")
+@click.option("-o", "--output", type=click.Choice(FORMATS), help="The same as --format.")
 @options.manifest
 def status(
     environment: str | None,

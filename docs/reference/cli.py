@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import click
 
-from cli.main import floe
+from cli.lazy_group import LazyGroup
+from cli.main import audit, floe, platform
 
 _HEAD = """# The command line
 
@@ -13,6 +14,13 @@ _HEAD = """# The command line
 Every command prints its result on stdout and its progress on stderr. `--output json` prints one [JSON document](outputs.md), even if the command
 fails. The last section lists the exit codes.
 """
+_SHORT_FORMS = """## Short forms
+
+The commands that people type most have a shorter name. Both names are the same command. `-h` shows the help of every command, `-o` is
+`--output`, and `floe -V` is `floe --version`.
+
+| short form | command |
+|---|---|"""
 _TAIL = """## Exit codes
 
 | exit | meaning | exit | meaning |
@@ -31,7 +39,20 @@ With several blockers, the first one in check order decides the exit code; the o
 
 
 def cli_page() -> str:
-    return "\n".join([_HEAD, *_commands(floe, "floe"), _TAIL])
+    return "\n".join([_HEAD, _short_forms(), *_commands(floe, "floe"), _TAIL])
+
+
+def _short_forms() -> str:
+    """List the commands that a shorter name runs, too."""
+    full = {module: name for name, module in _full_names()}
+    rows = [f"| `floe {name}` | `{full[at]}` |" for name, (at, _) in floe.short_forms.items()]
+    return "\n".join([_SHORT_FORMS, *rows, ""])
+
+
+def _full_names() -> Iterator[tuple[str, str]]:
+    for group, path in ((platform, "floe platform"), (audit, "floe platform audit")):
+        for name, (module, _) in group.lazy.items():
+            yield f"{path} {name}", module
 
 
 def _commands(command: click.Command, path: str) -> Iterator[str]:
@@ -41,7 +62,10 @@ def _commands(command: click.Command, path: str) -> Iterator[str]:
             return
         if command.invoke_without_command:
             yield _section(command, context, path)
+        short_forms = command.short_forms if isinstance(command, LazyGroup) else {}
         for name in command.list_commands(context):
+            if name in short_forms:
+                continue
             below = command.get_command(context, name)
             if below is not None and not below.hidden:
                 yield from _commands(below, f"{path} {name}")

@@ -7,7 +7,9 @@ UNNAMED = ""
 MAX_NAME = 64
 NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _COMMAND = re.compile(
-    r"\bfloe (?>platform (?:audit [a-z]+|changes show\b|[a-z]+)|keys rotate)\b"
+    r"\bfloe (?>platform (?:audit [a-z]+|changes show\b|[a-z]+)|keys rotate|changes show|"
+    # The short forms.
+    r"promote|rollback|lock|unlock|status|changes|approve|reject|cancel|history)\b"
     r"(?! --(?:product|all)\b)",
     re.ASCII,
 )

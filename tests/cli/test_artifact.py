@@ -68,7 +68,7 @@ def test_version_too_long_for_one_environment_is_found_in_another(floe):
 
 
 def test_pulled_files_equal_the_published_ones(floe, tmp_path):
-    ended = floe.run("artifact", "pull", "v1.0.0", "-o", "out")
+    ended = floe.run("artifact", "pull", "v1.0.0", "--to", "out")
 
     assert ended.code == 0
     [layer] = [f for f in (tmp_path / "out").iterdir() if f.name != "manifest.json"]
@@ -77,7 +77,7 @@ def test_pulled_files_equal_the_published_ones(floe, tmp_path):
 
 @pytest.mark.requirement("FR-005")
 def test_unsigned_artifact_leaves_no_files(floe, tmp_path):
-    ended = floe.run("artifact", "pull", "v1.0.1", "-o", "out")
+    ended = floe.run("artifact", "pull", "v1.0.1", "--to", "out")
 
     assert ended.code == 6
     assert ended.err.startswith("Not pulled: Artifact is unsigned")
@@ -94,8 +94,8 @@ def test_unsigned_artifact_is_pulled_with_a_warning_under_warn(floe, tmp_path):
     warning = SIGNED.replace("[release.pub]", "[release.pub], enforcement: warn")
     (tmp_path / "manifest.yaml").write_text(warning)
 
-    shown = floe.run("artifact", "pull", "v1.0.1", "-o", "out")
-    document = floe.run("artifact", "pull", "v1.0.1", "-o", "again", "--output", "json").document
+    shown = floe.run("artifact", "pull", "v1.0.1", "--to", "out")
+    document = floe.run("artifact", "pull", "v1.0.1", "--to", "again", "--output", "json").document
 
     assert (shown.code, shown.err) == (0, "WARNING: Artifact is unsigned\n")
     assert "  Artifact is unsigned" in shown.out.splitlines()
@@ -109,7 +109,7 @@ def test_pull_verifies_nothing_when_enforcement_is_off(floe, tmp_path):
         SIGNED.replace("[release.pub]", "[release.pub], enforcement: off")
     )
 
-    pulled = floe.run("artifact", "pull", "v1.0.1", "-o", "out")
+    pulled = floe.run("artifact", "pull", "v1.0.1", "--to", "out")
 
     assert (pulled.code, pulled.err) == (0, "")
     assert "Signatures are not verified: none are asked for" in pulled.out
@@ -120,8 +120,8 @@ def test_pull_without_env_uses_the_strictest_environment(floe, tmp_path):
     mixed = "[release.pub], environments: {dev: {enforcement: warn}, prod: {enforcement: off}}"
     (tmp_path / "manifest.yaml").write_text(SIGNED.replace("[release.pub]", mixed))
 
-    of_dev = floe.run("artifact", "pull", "v1.0.1", "-o", "out", "--env", "dev")
-    of_any = floe.run("artifact", "pull", "v1.0.1", "-o", "again")
+    of_dev = floe.run("artifact", "pull", "v1.0.1", "--to", "out", "--env", "dev")
+    of_any = floe.run("artifact", "pull", "v1.0.1", "--to", "again")
 
     assert (of_dev.code, of_any.code) == (0, 6)
     assert "Artifact is unsigned and enforcement is enabled" in of_any.err
@@ -132,7 +132,7 @@ def test_altered_artifact_leaves_no_files(floe, tmp_path):
     [altered] = [path for path in layers if path.read_bytes() == b'{"release": 0}']
     altered.write_bytes(b'{"release": 9}')
 
-    ended = floe.run("artifact", "pull", "v1.0.0", "-o", "out")
+    ended = floe.run("artifact", "pull", "v1.0.0", "--to", "out")
 
     assert ended.code == 5
     assert not (tmp_path / "out").exists()
@@ -143,7 +143,7 @@ def test_nonempty_directory_is_not_touched(floe, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine").write_text("mine")
 
-    ended = floe.run("artifact", "pull", "v1.0.0", "-o", "out")
+    ended = floe.run("artifact", "pull", "v1.0.0", "--to", "out")
 
     assert ended.code == 2
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["mine"]

@@ -59,6 +59,8 @@ def test_a_qualified_name_leads_back(product: str, environment: str) -> None:
             "damaged: floe platform audit verify --product checkout --env prod, then "
             "floe platform changes show --product checkout c-1",
         ),
+        ("floe lock --env prod", "floe lock --product checkout --env prod"),
+        ("floe changes show c-1", "floe changes show --product checkout c-1"),
         ("List them: floe platform changes", "List them: floe platform changes --product checkout"),
         *((each, each) for each in ("floe platform status --all", "floe keys generate", "floe")),
     ],
