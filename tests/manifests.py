@@ -9,7 +9,9 @@ _MANIFEST = """
 apiVersion: floe.dev/v1
 kind: Manifest
 artifacts:
-  registry: {uri: "%(uri)s"}
+  registry:
+    uri: "%(uri)s"
+    %(registry)s
   promotion:
     environments:
       - name: dev
@@ -40,11 +42,12 @@ def manifest(
     promotion: str = "",
     identity: str = "",
     interfaces: str = "",
+    registry: str = "",
 ) -> str:
     """Return a manifest. `gates` are those of prod, each `name: {…}`.
 
-    `approvals` replaces those of release managers. `promotion`, `identity` and `interfaces` are
-    lines for `artifacts.promotion`, for `identity` and for the end.
+    `approvals` replaces those of release managers. `promotion`, `registry`, `identity` and
+    `interfaces` are lines for `artifacts.promotion`, `artifacts.registry`, `identity` and the end.
     """
     return _MANIFEST % {
         "uri": uri,
@@ -55,4 +58,5 @@ def manifest(
         "promotion": promotion.replace("\n", "\n    "),
         "identity": identity,
         "interfaces": interfaces,
+        "registry": registry,
     }

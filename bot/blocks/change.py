@@ -40,6 +40,9 @@ _STATUS_TEXTS = {
     ChangeState.CANCELLED: "Cancelled :heavy_minus_sign:",
 }
 
+# The states in which the card lists each gate.
+_GATES_LISTED = (ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL, ChangeState.BLOCKED)
+
 
 @dataclass(frozen=True)
 class GateProgress:
@@ -62,7 +65,7 @@ def render_card(
     blocks += _reason(change)
     blocks += _gates(change, gates)
     blocks += _outcome(change, rendering, request_link)
-    blocks += warning_blocks(change, "warnings")
+    blocks += warning_blocks(change, "warnings", below_gates=change.state in _GATES_LISTED)
     blocks += _scheduled_actions(change)
     blocks.append(context("ctx", _footer(change, rendering)))
     requester = mention(change.requester.name, change.requester.id)
@@ -166,7 +169,7 @@ def _gates(change: Change, gates: GateProgress) -> list[Block]:
     lines = [gate_line(result) for result in failed_first(results)]
     if change.state is ChangeState.CHECKING:
         lines += [f"*{escape(name, 40)}* running" for name in gates.running]
-    elif change.state not in (ChangeState.AWAITING_APPROVAL, ChangeState.BLOCKED):
+    elif change.state not in _GATES_LISTED:
         return []
     if len(lines) > _GATES_SHOWN:
         lines = [*lines[:_GATES_SHOWN], f"…and {len(lines) - _GATES_SHOWN} more"]
@@ -245,9 +248,13 @@ def _without_emoji(status: str) -> str:
     return status.rsplit(" :", 1)[0]
 
 
-def warning_blocks(change: Change, key: str) -> tuple[Block, ...]:
-    """One block or none; warnings of gates are already shown with the gates."""
-    shown = {result.error for result in change.gate_results}
+def warning_blocks(change: Change, key: str, *, below_gates: bool = False) -> tuple[Block, ...]:
+    """
+    One block or none. Gates show their own warnings; elsewhere only the vulnerabilities that
+    waivers and documents let pass are repeated.
+    """
+    results = change.gate_results
+    shown = {result.error for result in results if below_gates or not result.exempted}
     lines = [
         f":warning: *Warning:* {escape(text, 500)}" for text in change.warnings if text not in shown
     ]

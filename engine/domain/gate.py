@@ -130,6 +130,11 @@ class GateResult(_Value):
         uses = used if isinstance(used, list) else []
         return tuple(str(each["waiver"]) for each in uses if isinstance(each, dict))
 
+    @property
+    def exempted(self) -> bool:
+        """Whether waivers or OpenVEX documents let findings pass; `error` names them."""
+        return bool(self.details.get("waived") or self.details.get("openvex"))
+
     @model_validator(mode="after")
     def _require_error_of_failure(self) -> Self:
         if self.status is GateStatus.FAILED and not self.error:

@@ -6,10 +6,10 @@ https://github.com/openvex/spec/blob/main/OPENVEX-SPEC.md, versions 0.0.1 and 0.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from engine.domain.artifact import Digest
 from engine.domain.purl import Purl
@@ -18,6 +18,8 @@ from engine.domain.scan import ScanFinding
 CONTEXT = "https://openvex.dev/ns"
 _MAX_STATEMENTS = 10_000
 _MAX_CLOCK_SKEW = timedelta(hours=1)
+# lib4vex writes the local time without a zone. The first and the last place with that time:
+_EARLIEST, _LATEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
 
 
 class _Part(BaseModel):
@@ -43,8 +45,12 @@ class _Product(_Subcomponent):
 
     def is_artifact(self, digest: Digest) -> bool:
         hashes = {value.lower() for kind, value in self.hashes.items() if _is_sha256(kind)}
-        named = (each.version for each in self.purls if each.type == "oci")
-        return digest.hex in hashes or str(digest) in named
+        return digest.hex in hashes or str(digest) in self.versions
+
+    @property
+    def versions(self) -> set[str]:
+        """The digests of its images; empty text for an image without one."""
+        return {each.version for each in self.purls if each.type == "oci"}
 
 
 class _Vulnerability(_Part):
@@ -68,14 +74,23 @@ class _Statement(_Part):
     status: Literal["not_affected", "affected", "fixed", "under_investigation"]
     justification: str = ""
     impact_statement: str = ""
-    timestamp: AwareDatetime | None = None
-    last_updated: AwareDatetime | None = None
+    timestamp: datetime | None = None
+    last_updated: datetime | None = None
+
+    @property
+    def reason(self) -> str:
+        return self.justification or self.impact_statement
+
+    @property
+    def clears(self) -> bool:
+        """Whether its vulnerability needs no attention; `not_affected` has to say why."""
+        return self.status == "fixed" or (self.status == "not_affected" and bool(self.reason))
 
 
 class _Document(_Part):
     context: str = Field(alias="@context", pattern=f"^{CONTEXT}(/v[0-9.]+)?$")
-    timestamp: AwareDatetime | None = None
-    last_updated: AwareDatetime | None = None
+    timestamp: datetime | None = None
+    last_updated: datetime | None = None
     statements: tuple[_Statement, ...] = Field(max_length=_MAX_STATEMENTS)
 
 
@@ -85,7 +100,7 @@ class VexStatement:
     A statement of the document `source` about an artifact and the vulnerability `ids`.
 
     `parts` are the packages of the artifact that it is about, None for one without a package URL;
-    without `parts` it is about all packages.
+    without `parts` it is about all packages. It `clears` a vulnerability that needs no attention.
     """
 
     source: str
@@ -94,11 +109,7 @@ class VexStatement:
     status: str
     reason: str
     at: datetime
-
-    @property
-    def clears(self) -> bool:
-        """Whether its vulnerability needs no attention; `not_affected` has to say why."""
-        return self.status == "fixed" or (self.status == "not_affected" and bool(self.reason))
+    clears: bool
 
     @property
     def order(self) -> tuple[datetime, bool]:
@@ -148,7 +159,11 @@ class VexStatements:
 def read_statements(
     document: Mapping[str, Any], artifact: Digest, source: str
 ) -> tuple[VexStatement, ...]:
-    """The statements of `document` about `artifact`; ValueError if it is malformed."""
+    """
+    The statements of `document`, which an attestation of `artifact` contains, about `artifact`.
+
+    Those without products have the product of the attestation. ValueError if it is malformed.
+    """
     found = _Document.model_validate(document)
     return tuple(
         statement
@@ -166,16 +181,17 @@ def _about(
     ids = (_Vulnerability(name=named) if isinstance(named, str) else named).ids
     if not times or not ids:
         raise ValueError("a statement without a time or a vulnerability")
-    for product in map(_product, said.products):
-        if product.is_artifact(artifact):
-            yield VexStatement(
-                source,
-                ids,
-                _parts((*product.subcomponents, *said.subcomponents)),
-                said.status,
-                said.justification or said.impact_statement,
-                max(times),
-            )
+    at = max(_instant(time, clears=said.clears) for time in times)
+    for product in map(_product, said.products or (f"pkg:oci/artifact@{artifact}",)):
+        # An image without a digest may be this one.
+        if product.is_artifact(artifact) or ("" in product.versions and not said.clears):
+            parts = _parts((*product.subcomponents, *filter(None, said.subcomponents)))
+            yield VexStatement(source, ids, parts, said.status, said.reason, at, said.clears)
+
+
+def _instant(time: datetime, *, clears: bool) -> datetime:
+    """A time without a zone counts as old if its statement clears, otherwise as new."""
+    return time if time.tzinfo else time.replace(tzinfo=_EARLIEST if clears else _LATEST)
 
 
 def _product(product: _Product | str) -> _Product:

@@ -11,6 +11,7 @@ def bot_manifest(
     approvals: str = "",
     gate: str = 'cost_analysis: {command: ["true"]}',
     promotion: str = "",
+    registry: str = "",
 ) -> str:
     """Render the manifest; `tests` is the command of prod's first gate, `gate` the second one."""
     slack = f"channel: {channel}" if channel else ""
@@ -21,6 +22,7 @@ def bot_manifest(
         expires=expires,
         approvals=approvals,
         promotion=promotion,
+        registry=registry,
         identity="lockers: [release-managers]",
         interfaces=f'slack: {{{slack}}}\nweb: {{base_url: "https://floe.acme.com"}}',
     )

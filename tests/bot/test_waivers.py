@@ -42,9 +42,14 @@ def test_waiver_is_approved_by_a_click_and_shown_on_the_card_that_uses_it(stage)
 
     stage.change(ChangeState.PROMOTED, CVE)
     eventually(lambda: "Waived" in block_text(stage.card()))
-    stage.waiting_change("v1.0.0", ALICE)
+    waiting = stage.waiting_change("v1.0.0", ALICE)
     used = f"1 waived until {soon()} by alice@acme.com: {CVE}, not reachable"
     eventually(lambda: used in block_text(stage.card()))
+    assert used in block_text(stage.approval_request(waiting))
+    stage.click("floe_approve", waiting.id, BOB)
+    stage.change(ChangeState.PROMOTED)
+    eventually(lambda: "Promoted" in block_text(stage.card()))
+    assert used in block_text(stage.card())
 
 
 @pytest.mark.requirement("SL-001")

@@ -2,14 +2,21 @@
 
 from typing import Any
 
+from engine.domain.artifact import Digest
 from tests.builders import image
 from tests.waivers.kit import CVE
 
 ARTIFACT = image(b"one")
 DIGEST = ARTIFACT.manifest.digest
-PRODUCT = f"pkg:oci/app@sha256%3A{DIGEST.hex}?repository_url=r.example%2Facme%2Fapp"
 JUSTIFIED = {"status": "not_affected", "justification": "component_not_present"}
 Json = dict[str, Any]
+
+
+def product_of(digest: Digest) -> str:
+    return f"pkg:oci/app@sha256%3A{digest.hex}?repository_url=r.example%2Facme%2Fapp"
+
+
+PRODUCT = product_of(DIGEST)
 
 
 def statement(**changed: Any) -> Json:

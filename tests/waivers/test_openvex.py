@@ -63,7 +63,10 @@ OLD = {"@context": "https://openvex.dev/ns/v0.0.1", "version": "1", "role": "Doc
         (document(statement(products=["pkg:oci/app"])), False),
         (document(statement(products=["pkg:oci/app@sha256:" + "0" * 64])), False),
         (document(statement(products=[PURL])), False),
-        (document(statement(products=[])), False),
+        # Without products they are those of the attestation, which is about this artifact.
+        (document(statement(products=[])), True),
+        (document(statement(subcomponents=[""], products=[PRODUCT]), **OLD), True),
+        (document(statement(subcomponents=["", "pkg:npm/a"], products=[PRODUCT]), **OLD), False),
         (
             document(statement(products=[{"@id": PRODUCT, "subcomponents": [{"@id": PURL}]}])),
             True,
@@ -153,6 +156,44 @@ def test_newer_affected_counts_where_a_package_url_is_missing(part, purl, cleare
     assert clears(document(statement(), newer), finding=replace(FINDING, purl=purl)) is cleared
 
 
+@pytest.mark.parametrize(
+    ("product", "cleared"),
+    [
+        ("pkg:oci/app", False),
+        ("pkg:oci/app?tag=v1.0.0", False),
+        ("pkg:oci/app@sha256:" + "0" * 64, True),
+        ("pkg:npm/app", True),
+        ("app", True),
+    ],
+)
+def test_newer_affected_counts_where_an_image_has_no_digest(product, cleared):
+    newer = later("affected", "2026-08-02T00:00:00Z", products=[{"@id": product}])
+
+    assert clears(document(statement()), document(newer)) is cleared
+
+
+@pytest.mark.parametrize(
+    ("status", "time", "cleared"),
+    [
+        # In the zone with the earliest time it is at 10:00 UTC the day before.
+        ("affected", "2026-08-01T09:59:59Z", True),
+        ("affected", "2026-08-01T10:00:01Z", False),
+        ("affected", "2026-08-02T00:00:00", False),
+    ],
+)
+def test_time_without_a_zone_counts_for_the_statement_that_clears_nothing(status, time, cleared):
+    cleared_at = later("not_affected", "2026-08-02T00:00:00")
+
+    assert clears(document(cleared_at, later(status, time))) is cleared
+
+
+def test_affected_without_a_zone_may_be_half_a_day_newer():
+    newer = later("affected", "2026-08-02T00:00:00")
+
+    assert not clears(document(later("fixed", "2026-08-02T11:59:59Z"), newer))
+    assert clears(document(later("fixed", "2026-08-02T12:00:01Z"), newer))
+
+
 @pytest.mark.parametrize(("status", "kept"), [("fixed", 0), ("affected", 1)])
 def test_statement_from_the_future_clears_nothing(status, kept):
     said = document(later(status, "2099-01-01T00:00:00Z"))
@@ -170,7 +211,6 @@ def test_statement_from_the_future_clears_nothing(status, kept):
         document(statement(), **{"@context": "https://evil.example/ns"}),
         document(statement(status="harmless")),
         document(statement(), timestamp="yesterday"),
-        document(statement(), timestamp="2026-08-01T10:00:00"),
         document(statement(), timestamp=None),
         document(statement(vulnerability={})),
         document(statement(products=[7])),

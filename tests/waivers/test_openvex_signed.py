@@ -1,12 +1,9 @@
 """Signed OpenVEX documents clear findings, and all others are ignored with a reason."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from engine.adapters.sigstore import SigstoreVerifier
 from engine.domain.change import ChangeState
@@ -15,48 +12,11 @@ from tests.builders import Artifact, image, referrer
 from tests.conftest import Place
 from tests.scenarios.changing import Stage
 from tests.scenarios.verbs import roll_back
-from tests.signatures.sigstore_kit.formats import b64, envelope, key_bundle, key_envelope, pae, pem
-from tests.signatures.sigstore_kit.formats import sign as signature_of
-from tests.signatures.sigstore_kit.repository import (
-    Layer,
-    SignedRepository,
-    bundle_image,
-    signature_image,
-)
-from tests.waivers.documents import ARTIFACT, DIGEST, Json, document, statement
+from tests.signatures.sigstore_kit.formats import b64, key_bundle, key_envelope, pem
+from tests.signatures.sigstore_kit.repository import SignedRepository, bundle_image
+from tests.waivers.attaching import GOOD, KEY, OF_COSIGN_2, OTHER, attestation, bundle, legacy
+from tests.waivers.documents import ARTIFACT, DIGEST, document, statement
 from tests.waivers.kit import CVE, report, scanned_stage, waived
-
-KEY = ec.generate_private_key(ec.SECP256R1())
-OTHER = ec.generate_private_key(ec.SECP256R1())
-
-
-def attestation(
-    said: Json,
-    predicate: str = "https://openvex.dev/ns/v0.2.0",
-    kind: str = "https://in-toto.io/Statement/v1",
-    digest: str = DIGEST.hex,
-) -> bytes:
-    subject = [{"name": "app", "digest": {"sha256": digest}}]
-    return json.dumps(
-        {"_type": kind, "subject": subject, "predicateType": predicate, "predicate": said}
-    ).encode()
-
-
-GOOD = attestation(document(statement()))
-OF_COSIGN_2 = attestation(
-    document(statement()), "https://openvex.dev/ns", "https://in-toto.io/Statement/v0.1"
-)
-
-
-def bundle(payload: bytes = GOOD, key: Any = KEY) -> Artifact:
-    return bundle_image(key_bundle(key, key_envelope(key, payload)), ARTIFACT.manifest)
-
-
-def legacy(payload: bytes = OF_COSIGN_2, key: Any = KEY) -> Artifact:
-    content = envelope(payload, signature_of(key, pae(payload)))
-    said = {"predicateType": "https://openvex.dev/ns"}
-    kind = "application/vnd.dsse.envelope.v1+json"
-    return signature_image(Layer(json.dumps(content).encode(), said, kind))
 
 
 def read(tmp_path: Path, *attached: Artifact, tagged: Artifact | None = None) -> VexStatements:
@@ -73,7 +33,7 @@ def read(tmp_path: Path, *attached: Artifact, tagged: Artifact | None = None) ->
 
 def test_document_of_cosign_counts_in_both_of_its_forms(tmp_path):
     assert len(read(tmp_path / "a", bundle()).statements) == 1
-    assert len(read(tmp_path / "b", tagged=legacy()).statements) == 1
+    assert len(read(tmp_path / "b", tagged=legacy(OF_COSIGN_2)).statements) == 1
 
 
 ALTERED = key_bundle(KEY, {"dsseEnvelope": key_envelope(KEY, GOOD)["dsseEnvelope"]})
@@ -101,7 +61,7 @@ def test_other_documents_are_ignored_with_their_digest_and_the_reason(tmp_path, 
 
 
 def test_legacy_document_by_another_key_is_ignored(tmp_path):
-    found = read(tmp_path, tagged=legacy(key=OTHER))
+    found = read(tmp_path, tagged=legacy(OF_COSIGN_2, key=OTHER))
 
     assert found.statements == ()
     assert "made with none of the 1 configured public keys" in found.ignored[0]
@@ -126,14 +86,9 @@ def test_document_by_another_key_does_not_stop_others(tmp_path):
 
 
 def test_last_documents_under_the_tag_of_cosign_are_read(tmp_path):
-    contents = [
-        envelope(each, signature_of(KEY, pae(each))) for each in [OF_COSIGN_2] * 100 + [AFFECTED]
-    ]
-    said = {"predicateType": "https://openvex.dev/ns"}
-    kind = "application/vnd.dsse.envelope.v1+json"
-    layers = [Layer(json.dumps(each).encode(), said, kind) for each in contents]
+    payloads = [OF_COSIGN_2] * 100 + [AFFECTED]
 
-    found = read(tmp_path, tagged=signature_image(*layers))
+    found = read(tmp_path, tagged=legacy(*payloads))
 
     assert [each.status for each in found.statements] == ["affected"]
     assert "only the last 100 of 101 are read" in found.ignored[0]
@@ -147,7 +102,7 @@ def test_attachments_of_other_kinds_are_not_mentioned(tmp_path):
     assert read(tmp_path, sbom, raw, strange) == VexStatements()
 
 
-def attach(stage: Stage, attached: Artifact) -> None:
+def push_attached(stage: Stage, attached: Artifact) -> None:
     """Push it as cosign does, also into a registry without the referrers API."""
     stage.place.push(attached, "attached")
     stage.place.registry.attach(DIGEST, attached.manifest.descriptor)
@@ -163,7 +118,7 @@ def stage(place: Place, tmp_path: Path) -> Iterator[Stage]:
 def test_signed_document_lets_the_gate_pass_and_is_recorded(stage):
     assert stage.ask().state is ChangeState.BLOCKED
     attached = bundle()
-    attach(stage, attached)
+    push_attached(stage, attached)
 
     asked = stage.ask()
 
@@ -176,7 +131,7 @@ def test_signed_document_lets_the_gate_pass_and_is_recorded(stage):
 
 def test_gate_names_the_document_that_it_ignores(stage):
     attached = bundle(key=OTHER)
-    attach(stage, attached)
+    push_attached(stage, attached)
 
     blocked = stage.ask()
 
@@ -187,7 +142,7 @@ def test_gate_names_the_document_that_it_ignores(stage):
 
 
 def test_rollback_is_not_refused_for_findings_that_a_document_clears(stage):
-    attach(stage, bundle())
+    push_attached(stage, bundle())
     assert stage.settle(stage.approve(stage.ask())).state is ChangeState.PROMOTED
     file = stage.engine.path.environment("staging").gates[0].argv[-1]
     Path(file).write_text(report("CVE-2026-2"))
@@ -201,7 +156,7 @@ def test_rollback_is_not_refused_for_findings_that_a_document_clears(stage):
 
 
 def test_document_from_the_future_does_not_let_the_gate_pass(stage):
-    attach(stage, bundle(attestation(document(statement(timestamp="2099-01-01T00:00:00Z")))))
+    push_attached(stage, bundle(attestation(document(statement(timestamp="2099-01-01T00:00:00Z")))))
 
     blocked = stage.ask()
 
@@ -211,10 +166,7 @@ def test_document_from_the_future_does_not_let_the_gate_pass(stage):
 
 def test_record_names_at_most_twenty_ignored_documents(stage):
     payloads = [GOOD + b" " * count for count in range(22)]
-    content = [envelope(each, signature_of(OTHER, pae(each))) for each in payloads]
-    kind = "application/vnd.dsse.envelope.v1+json"
-    layers = [Layer(json.dumps(each).encode(), {}, kind) for each in content]
-    stage.place.push(signature_image(*layers), f"sha256-{DIGEST.hex}.att")
+    stage.place.push(legacy(*payloads, key=OTHER), f"sha256-{DIGEST.hex}.att")
 
     [_, scan] = stage.ask().gate_results
 

@@ -119,11 +119,13 @@ def write_manifest(
     oidc: str = "",
     webhooks: str = "",
     secondaries: str = "",
+    scan: str = "",
 ) -> Path:
     file = folder / "manifest.yaml"
     file.write_text(
         manifest(
             f'tests: {{command: [sh, -c, "{tests}"]}}',
+            *([f"security_scan: {{{scan}}}"] if scan else []),
             promotion=f"webhooks: [{webhooks}]\nsecondary_registries: [{secondaries}]",
             identity=f"oidc: [{oidc}]\n  {RIGHTS}",
             interfaces=f"web: {{{web}}}",
@@ -143,15 +145,17 @@ def stage_in(
     webhooks: str = "",
     secondaries: str = "",
     edit: tuple[str, str] = ("", ""),
+    scan: str = "",
 ) -> Iterator[Stage]:
     """Build the platform in `folder`, and replace a text of its manifest by `edit`.
 
     `web`, `identity.oidc`, `webhooks` and `secondary_registries` are as in its manifest; prod's
-    gate runs `tests` in a shell. Only the test works on changes.
+    first gate runs `tests` in a shell, and `scan` is its security scan. Only the test works on
+    changes.
     """
     if not (folder / "registry").exists():
         oci_layout.write(folder / "registry", image(b"nothing"))
-    file = write_manifest(folder, web, tests, oidc, webhooks, secondaries)
+    file = write_manifest(folder, web, tests, oidc, webhooks, secondaries, scan)
     file.write_text(file.read_text().replace(*edit))
     config = load_config(file, {"OIDC_SECRET": secret})
     with (
