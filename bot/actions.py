@@ -22,7 +22,7 @@ from bot.identity import SlackIdentities
 from bot.inbox import new_action
 from bot.listeners import InvalidFormError, wrap_click, wrap_options, wrap_submission
 from bot.menu import Menu
-from bot.modal_inputs import MOST_OPTIONS, PRODUCT, option, read_input, read_metadata
+from bot.modal_inputs import MOST_OPTIONS, PRODUCT, option, read_input
 from bot.modals import (
     LOCK_ALL_FORM,
     LOCK_FORM,
@@ -48,11 +48,11 @@ from bot.payloads import (
     read_view_origin,
 )
 from bot.slack_text import normalize
+from bot.submissions import accept_form, read_form, read_reason
 from engine.domain.errors import UsageError
 from engine.domain.parsing import parse_lock_duration, parse_version
 from engine.domain.product import UNNAMED
 from engine.domain.scheduled_time import parse_scheduled_time
-from engine.domain.text import reason_text
 
 LOCK_SHORTCUT = "lock_from_message"
 _GROUPS_CHANGED = ("subteam_updated", "subteam_members_changed", "user_change")
@@ -134,7 +134,7 @@ class InteractionListeners:
 
     def change_product(self, body: Body) -> None:
         """Show the environments of the product that was chosen in a form."""
-        view, _ = _view(body)
+        view, _ = read_form(body)
         self._forms.change_product(view, read_action_value(body))
 
     def find_products(self, body: Body) -> Sequence[Block]:
@@ -143,7 +143,7 @@ class InteractionListeners:
         return [option(name) for name in self._catalog.search(typed, origin)[:MOST_OPTIONS]]
 
     def submit_promotion(self, body: Body) -> None:
-        view, metadata = _view(body)
+        view, metadata = read_form(body)
         version = normalize(read_input(view, "version"))
         product, rendering = self._place(view, metadata)
         target = read_input(view, "target") or rendering.last_environment
@@ -160,17 +160,19 @@ class InteractionListeners:
         arguments = {"version": parsed.version, "source": source, "target": parsed.target}
         if read_input(view, "at"):
             arguments["at"] = self._time(view)
-        self._submit("promote", body, metadata, arguments, product)
+        accept_form(self._dispatcher, "promote", body, arguments, product)
 
     def submit_rollback(self, body: Body) -> None:
-        view, metadata = _view(body)
+        view, metadata = read_form(body)
         arguments = {name: metadata.get(name, "") for name in ("version", "target", "running")}
         product = metadata.get("product", "")
-        self._submit("rollback", body, metadata, arguments | {"reason": _reason(view)}, product)
+        accept_form(
+            self._dispatcher, "rollback", body, arguments | {"reason": read_reason(view)}, product
+        )
 
     def submit_rollback_choice(self, body: Body) -> None:
         """Show the impact of the rollback that was chosen."""
-        view, metadata = _view(body)
+        view, metadata = read_form(body)
         product, rendering = self._place(view, metadata)
         version = normalize(read_input(view, "version"))
         target = read_input(view, "target") or rendering.last_environment
@@ -181,42 +183,42 @@ class InteractionListeners:
         self._forms.open_rollback(read_trigger(body, origin), command)
 
     def submit_lock(self, body: Body) -> None:
-        view, metadata = _view(body)
+        view, metadata = read_form(body)
         product, rendering = self._place(view, metadata)
         target = read_input(view, "target") or metadata.get("target") or rendering.last_environment
-        arguments = {"target": target, "duration": _duration(view), "reason": _reason(view)}
-        self._submit("lock", body, metadata, arguments, product)
+        arguments = {"target": target, "duration": _duration(view), "reason": read_reason(view)}
+        accept_form(self._dispatcher, "lock", body, arguments, product)
 
     def submit_unlock(self, body: Body) -> None:
-        view, metadata = _view(body)
+        view, metadata = read_form(body)
         product, _ = self._place(view, metadata)
         target = read_input(view, "target") or metadata.get("target", "")
-        arguments = {"target": target, "reason": _reason(view)}
-        self._submit("unlock", body, metadata, arguments, product)
+        arguments = {"target": target, "reason": read_reason(view)}
+        accept_form(self._dispatcher, "unlock", body, arguments, product)
 
     def open_unlock_all_form(self, body: Body) -> None:
         trigger = read_trigger(body, read_click_origin(body))
         self._forms.open_unlock_all(trigger, read_action_value(body))
 
     def submit_lock_all(self, body: Body) -> None:
-        view, metadata = _view(body)
+        view, metadata = read_form(body)
         arguments = {"target": metadata.get("target", ""), "duration": _duration(view)}
-        self._submit("lock_all", body, metadata, arguments | {"reason": _reason(view)})
+        accept_form(self._dispatcher, "lock_all", body, arguments | {"reason": read_reason(view)})
 
     def submit_unlock_all(self, body: Body) -> None:
-        view, metadata = _view(body)
-        arguments = {"lock": metadata.get("lock", ""), "reason": _reason(view)}
-        self._submit("unlock_all", body, metadata, arguments)
+        view, metadata = read_form(body)
+        arguments = {"lock": metadata.get("lock", ""), "reason": read_reason(view)}
+        accept_form(self._dispatcher, "unlock_all", body, arguments)
 
     def submit_rejection(self, body: Body) -> None:
-        view, metadata = _view(body)
-        arguments = {"change": metadata.get("change", ""), "reason": _reason(view)}
-        self._submit("reject", body, metadata, arguments)
+        view, metadata = read_form(body)
+        arguments = {"change": metadata.get("change", ""), "reason": read_reason(view)}
+        accept_form(self._dispatcher, "reject", body, arguments)
 
     def submit_time(self, body: Body) -> None:
-        view, metadata = _view(body)
+        view, metadata = read_form(body)
         arguments = {"change": metadata.get("change", ""), "at": self._time(view)}
-        self._submit("reschedule", body, metadata, arguments)
+        accept_form(self._dispatcher, "reschedule", body, arguments)
 
     def publish_home(self, body: Body) -> None:
         event = body.get("event") or {}
@@ -249,20 +251,6 @@ class InteractionListeners:
             raise InvalidFormError({"at": str(error)}) from error
         return at
 
-    def _submit(
-        self,
-        kind: str,
-        body: Body,
-        metadata: Mapping[str, str],
-        arguments: dict[str, str],
-        product: str = UNNAMED,
-    ) -> None:
-        view, _ = _view(body)
-        delivery = "\0".join((str(view.get("id")), str(view.get("hash"))))
-        origin = read_view_origin(body, metadata)
-        named = {"product": product} if product else {}
-        self._dispatcher.accept(new_action(kind, origin, named | arguments, delivery))
-
     def _notify(self, body: Body, answer: Payload) -> None:
         self._dispatcher.notify(read_click_origin(body), answer)
 
@@ -275,13 +263,6 @@ def _ignore(_body: Body) -> None:
     """Only acknowledge the request."""
 
 
-def _view(body: Body) -> tuple[Mapping[str, Any], dict[str, str]]:
-    view = body.get("view")
-    if not isinstance(view, dict):
-        raise UsageError("Slack's request contains no form, so nothing was done")
-    return view, read_metadata(view)
-
-
 def _duration(view: Mapping[str, Any]) -> str:
     duration = normalize(read_input(view, "duration"))
     if duration:
@@ -290,10 +271,3 @@ def _duration(view: Mapping[str, Any]) -> str:
         except UsageError as error:
             raise InvalidFormError({"duration": str(error)}) from error
     return duration
-
-
-def _reason(view: Mapping[str, Any]) -> str:
-    try:
-        return reason_text(read_input(view, "reason"))
-    except UsageError as error:
-        raise InvalidFormError({"reason": str(error)}) from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,7 +24,7 @@ from bot.group_lock_store import GroupLockStore
 from bot.group_locks import GroupLocks
 from bot.handlers import ActionHandlers, Kind
 from bot.home_search import HomeSearch
-from bot.identity import SlackIdentities
+from bot.identity import SlackIdentities, answering_memberships
 from bot.inbox import Inbox
 from bot.lock_actions import LockActions
 from bot.lock_banners import LockBanners
@@ -33,6 +33,8 @@ from bot.modal_opener import ModalOpener
 from bot.outbox import Outbox, OutboxTiming
 from bot.overviews import Overviews
 from bot.recent_products import RecentProducts
+from bot.review_actions import ReviewActions
+from bot.review_forms import ReviewForms
 from bot.sender import Sender
 from bot.socket_mode import SocketConnection
 from bot.status_actions import StatusActions
@@ -42,7 +44,6 @@ from engine.bootstrap.leader import Leader, leader_of
 from engine.bootstrap.state import open_database
 from engine.config import ServerConfig
 from engine.domain.errors import ConfigError
-from engine.domain.operator import IdentitySource
 from engine.platform import Products
 
 _LISTENERS = 32
@@ -195,24 +196,29 @@ def _build_bot(base: _Base, tokens: Tokens) -> Iterator[Bot]:
     )
     groups = GroupLocks(catalog, identities, stored, messages, outbox, leader.leads)
     status = StatusActions(catalog, identities, overviews)
-    others = _other_actions(LockActions(catalog, identities, banners), groups, status)
+    reviews = ReviewActions(catalog, identities, banners)
+    others = _other_actions(LockActions(catalog, identities, banners), groups, status, reviews)
     handlers = ActionHandlers(catalog, identities, messages, recent, follower.wake, others)
     dispatcher = Dispatcher(store, Inbox(store), base.ephemerals, outbox, handlers.handle, leader)
     opener = ModalOpener(base.interactive, dispatcher)
     forms = Forms(catalog, identities, opener, recent)
-    commands = CommandListeners(dispatcher, forms, catalog)
     search = HomeSearch(catalog, opener, status)
-    clicks = InteractionListeners(dispatcher, forms, homes, identities, catalog, search)
+    # The last one takes all other clicks.
+    listeners = (
+        ReviewForms(catalog, identities, notices, opener, dispatcher),
+        CommandListeners(dispatcher, forms, catalog),
+        InteractionListeners(dispatcher, forms, homes, identities, catalog, search),
+    )
     parts: list[_Part] = [overviews, homes, leader, outbox, follower, banners, groups]
     with (
-        _listening(tokens, [*parts, dispatcher, opener], commands, clicks) as (app, socket),
-        _asked_by_memberships(catalog, identities),
+        _listening(tokens, [*parts, dispatcher, opener], listeners) as (app, socket),
+        answering_memberships(catalog.products, identities),
     ):
         yield Bot(app, outbox, dispatcher, messages, socket)
 
 
 def _other_actions(
-    locks: LockActions, groups: GroupLocks, status: StatusActions
+    locks: LockActions, groups: GroupLocks, status: StatusActions, reviews: ReviewActions
 ) -> dict[str, Kind]:
     """The actions that are no changes, by kind."""
     return {
@@ -222,6 +228,7 @@ def _other_actions(
         "unlock_all": groups.unlock,
         "promotions": status.show_product,
         "overview": status.show_overview,
+        "review": reviews.review,
     }
 
 
@@ -229,36 +236,18 @@ def _other_actions(
 def _listening(
     tokens: Tokens,
     parts: Sequence["_Part"],
-    commands: CommandListeners,
-    clicks: InteractionListeners,
+    listeners: Sequence["_Listeners"],
 ) -> Iterator[tuple[App, SocketConnection | None]]:
     """Run the parts and the app, which receives requests last and stops first."""
-    with ThreadPoolExecutor(_LISTENERS, thread_name_prefix="floe-slack-listen") as listeners:
-        app = build_app(tokens.bot_token, tokens.api_url, tokens.signing_secrets, listeners)
-        commands.listen(app)
-        clicks.listen(app)
+    with ThreadPoolExecutor(_LISTENERS, thread_name_prefix="floe-slack-listen") as pool:
+        app = build_app(tokens.bot_token, tokens.api_url, tokens.signing_secrets, pool)
+        for each in listeners:
+            each.listen(app)
         socket = None
         if tokens.app_token:
             socket = SocketConnection(app, tokens.app_token, tokens.api_url)
         with _run_parts([*parts, socket] if socket else parts):
             yield app, socket
-
-
-@contextmanager
-def _asked_by_memberships(catalog: Catalog, identities: SlackIdentities) -> Iterator[None]:
-    """Let every product read the groups of people in Slack again, also one that is reloaded."""
-    with ExitStack() as stack:
-
-        def ask(name: str) -> None:
-            platform = catalog.products.get(name)
-            if platform is not None:
-                members = platform.memberships
-                stack.enter_context(members.asking(IdentitySource.SLACK, identities.refresh_groups))
-
-        catalog.products.subscribe(ask)
-        for name in catalog.products:
-            ask(name)
-        yield
 
 
 def _timing(leader: Leader) -> OutboxTiming:
@@ -280,6 +269,10 @@ def _run_parts(parts: Sequence["_Part"]) -> Iterator[None]:
 class _Part(Protocol):
     def start(self) -> None: ...
     def stop(self) -> None: ...
+
+
+class _Listeners(Protocol):
+    def listen(self, app: App) -> None: ...
 
 
 class _LinkForwarder:

@@ -149,7 +149,7 @@ class BreakGlassNotices:
             db.execute("UPDATE reviews SET reminded = 1 WHERE record = ?", [shown.review.record])
 
     def _end(self, platform: Platform, shown: AnnouncedReview) -> None:
-        given = _find_review(platform, shown)
+        given = find_review(platform, shown.environment, shown.review.record)
         rendering = self._catalog.rendering(shown.product)
         with self._store.transaction() as db:
             for key in (shown.key, shown.reminder_key):
@@ -201,12 +201,12 @@ def reviewers_of(target: Environment | None) -> tuple[str, ...]:
     return tuple(sorted(groups or ()))
 
 
-def _find_review(platform: Platform, shown: AnnouncedReview) -> ReviewRecord | None:
-    """The record of the review that was given; None if it is not among the newest ones."""
-    for entry in platform.engine.history(shown.environment, _HISTORY_LIMIT):
-        record = entry.record
-        if isinstance(record, ReviewRecord) and record.reviewed == shown.review.record:
-            return record
+def find_review(platform: Platform, environment: str, record: str) -> ReviewRecord | None:
+    """The review of `record`; None if it is not among the newest records."""
+    for entry in platform.engine.history(environment, _HISTORY_LIMIT):
+        found = entry.record
+        if isinstance(found, ReviewRecord) and found.reviewed == record:
+            return found
     return None
 
 

@@ -47,6 +47,7 @@ _HEADLINES: Mapping[str, str] = {
     "overview": "Not shown",
     "lock_all": "Not locked",
     "unlock_all": "Not unlocked",
+    "review": "Not reviewed",
 }
 Kind = Callable[[Action], Payload | None]
 
@@ -233,7 +234,7 @@ class ActionHandlers:
 
     def _hint(self, action: Action) -> str:
         match action.kind:
-            case "approve" | "reject" | "cancel" | "reschedule":
+            case "approve" | "reject" | "cancel" | "reschedule" | "review":
                 return "Nothing was changed."
             case "promote" | "rollback":
                 return f"See the environments: `{self._status_command(action)}`"

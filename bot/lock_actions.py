@@ -42,7 +42,7 @@ class LockActions:
         rendering = self._catalog.rendering(platform.product)
         if rendering.channel or place:
             return None
-        return note(f"*{rendering.place(request.target)} is locked.*{_anchor_of(result)}")
+        return note(f"*{rendering.place(request.target)} is locked.*{anchor_line(result)}")
 
     def unlock(self, action: Action) -> Payload | None:
         platform = self._catalog.of(action)
@@ -57,7 +57,7 @@ class LockActions:
         place = self._catalog.rendering(platform.product).place(target)
         if result.outcome is Ending.UNCHANGED and action.tries <= 1:
             return note(f"*Nothing to do:* {place} is not locked.")
-        return note(f"*{place} is unlocked.* Waiting changes can continue.{_anchor_of(result)}")
+        return note(f"*{place} is unlocked.* Waiting changes can continue.{anchor_line(result)}")
 
 
 def holds_lock(platform: Platform, target: str, operator: Operator, reason: str) -> bool:
@@ -76,5 +76,6 @@ def refuse(platform: Platform, result: Result) -> None:
         raise result.error
 
 
-def _anchor_of(result: Result) -> str:
+def anchor_line(result: Result) -> str:
+    """The place of a record in the ledger, as a further line of an answer."""
     return f"\nAnchor: `{result.entry.anchor}`" if result.entry else ""

@@ -1,9 +1,11 @@
 """The announcement of a break-glass, which asks for its review."""
 
-from bot.blocks.elements import Payload, escape, format_time, quote, section
+from bot.blocks.elements import Payload, actions, button, escape, format_time, quote, section
 from bot.blocks.rendering_context import RenderingContext
 from engine.domain.break_glass import OpenReview
 from engine.domain.release_records import ReviewRecord
+
+REVIEW = "floe_review"
 
 
 def announcement(
@@ -21,11 +23,13 @@ def announcement(
     head = f"*{title} for {escape(review.incident, 100)}:* {_deed(review, place, rendering)}"
     command = rendering.use_slash_commands(review.command)
     asked = (
-        f"{reviewers}: someone other than {who} must review it until {format_time(review.due)}, on "
-        f"the page or with `{command}`"
+        f"{reviewers}: someone other than {who} must review it until {format_time(review.due)}, "
+        f"here, on the page or with `{command}`"
     )
     text = f":rotating_light: {head}\n{quote(review.reason)}\n{asked}"
-    return Payload(text, (section(key, text),))
+    spoken = f"Review the break-glass for {review.incident}"
+    ask = button("Review…", REVIEW, review.record, style="primary", spoken=spoken)
+    return Payload(text, (section(key, text), actions(f"ask:{key}", ask)))
 
 
 def ended_announcement(

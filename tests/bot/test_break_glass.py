@@ -17,10 +17,22 @@ from engine.domain.change import ChangeState
 from engine.domain.overrides import Overrides
 from engine.domain.parsing import parse_promotion_request, parse_review_request
 from engine.domain.product import UNNAMED
+from engine.domain.release_records import ReviewRecord
 from engine.domain.trace import trace_id
 from engine.ports import NO_PROGRESS
 from tests.bot.manifest import bot_manifest
-from tests.bot.stage import ALICE, BOB, DEPLOYS, Stage, block_ids, block_text, eventually, stage_in
+from tests.bot.stage import (
+    ALICE,
+    BOB,
+    DAVE,
+    DEPLOYS,
+    Stage,
+    block_ids,
+    block_text,
+    buttons,
+    eventually,
+    stage_in,
+)
 
 GLASS = "break_glass: {groups: [developers], review: {within: %s, groups: [release-managers]}}"
 COMMAND = '/promote v1.0.0 prod --break-glass --incident INC-42 --reason "checkout is down"'
@@ -203,3 +215,72 @@ def test_stranger_may_not_break_the_glass(tmp_path):
 
         [refused] = eventually(lambda: stage.private_texts(BOB))
         assert "may not use break-glass. Required groups: [developers]" in refused
+
+
+def click_review(stage: Stage, record: str, user: str):
+    """Click the button of the announcement; returns the form, or the refusal in its place."""
+    [announced] = eventually(lambda: messages(stage, f"review:{record}"))
+    assert buttons(announced) == ["floe_review"]
+    shown = len(stage.slack.views)
+    stage.click("floe_review", record, user)
+    return eventually(
+        lambda: next((v for v in stage.slack.views[shown:] if v.get("callback_id") != "loading"), 0)
+    )
+
+
+def test_another_person_reviews_with_a_button_that_shows_the_facts(tmp_path):
+    with stage_in(tmp_path, promotion=GLASS % "24h") as stage:
+        stage.command(COMMAND, ALICE)
+        record = stage.change(ChangeState.PROMOTED).record_id
+
+        form = click_review(stage, record, BOB)
+        shown = block_text(form)
+        for said in ("INC-42", "checkout is down", "nothing` → `v1.0.0", "approvals"):
+            assert said in shown
+        refused = stage.submit(form, BOB, verdict="Accept it", reason=" ")
+        assert "reason" in json.loads(refused.body)["errors"]
+        stage.submit(form, BOB, verdict="Object to it", reason="staging was not tested")
+
+        [said] = eventually(lambda: stage.private_texts(BOB))
+        assert "Your objection is recorded" in said
+        eventually(lambda: buttons(messages(stage, f"review:{record}")[0]) == [])
+        assert "staging was not tested" in block_text(messages(stage, f"review:{record}")[0])
+        newest = stage.platform.engine.history("prod", 1)[0].record
+        assert isinstance(newest, ReviewRecord)
+        assert (newest.operator, newest.accepted) == ("bob@acme.com", False)
+        assert stage.platform.engine.status("prod")[0].state.reviews == ()
+
+
+def test_person_who_broke_the_glass_and_strangers_get_no_form(tmp_path):
+    with stage_in(tmp_path, promotion=GLASS % "24h") as stage:
+        record = break_elsewhere(stage)
+        stage.products.notice(UNNAMED)
+
+        own = click_review(stage, record, ALICE)
+        strange = click_review(stage, record, DAVE)
+
+        assert "cannot review the break-glass of" in block_text(own)
+        assert "Required groups: [release-managers]" in block_text(strange)
+        assert "submit" not in own and "submit" not in strange
+
+
+def test_second_review_changes_nothing(tmp_path):
+    with stage_in(tmp_path, promotion=GLASS % "1s") as stage:
+        record = break_elsewhere(stage)
+        stage.products.notice(UNNAMED)
+        form = click_review(stage, record, BOB)
+        time.sleep(1)
+        stage.products.notice(UNNAMED)
+        [reminder] = eventually(lambda: messages(stage, f"review:{record}:overdue"))
+        assert buttons(reminder) == ["floe_review"]
+        review_elsewhere(stage, record)
+
+        stage.submit(form, BOB, reason="it was right")
+
+        [said] = eventually(lambda: stage.private_texts(BOB))
+        assert "has no open review: nothing was changed" in said
+        stage.products.notice(UNNAMED)
+        for key in (f"review:{record}", f"review:{record}:overdue"):
+            eventually(lambda key=key: buttons(messages(stage, key)[0]) == [])
+        stage.click("floe_review", record, BOB)
+        eventually(lambda: "has no open review" in json.dumps(stage.slack.views[-1]))

@@ -35,7 +35,8 @@ PARSERS = {
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """v1.2.2 runs in prod, and v1.2.3 in staging."""
-    (tmp_path / "manifest.yaml").write_text(bot_manifest(DEPLOYS))
+    written = bot_manifest(DEPLOYS, promotion="break_glass: {groups: [developers]}")
+    (tmp_path / "manifest.yaml").write_text(written)
     with fake_slack() as slack:
         slack.person(ALICE, "alice@acme.com")
         slack.person(BOB, "bob@acme.com")
@@ -85,7 +86,9 @@ def test_documented_slack_commands_of_products_name_them(line: str) -> None:
 
 def promote(stage: Stage, line: str) -> None:
     stage.command(line)
-    change = stage.change(ChangeState.AWAITING_APPROVAL, "v1.2.3")
+    broken = "--break-glass" in line
+    state = ChangeState.PROMOTED if broken else ChangeState.AWAITING_APPROVAL
+    change = stage.change(state, "v1.2.3")
     assert (change.source, change.target) == ("staging", "prod")
 
 
