@@ -157,7 +157,10 @@ def _look(site: Site) -> Callable[[], float]:
         nonlocal copied
         before = site.board.last().rows
         seen = site.board.refresh()
-        if seen.error is None and (seen.rows != before or not copied):
+        if seen.error is not None:
+            # Others judge by the records, which then count as unread.
+            site.records.fail(seen.error)
+        elif seen.rows != before or not copied or site.records.errors:
             copied = site.records.refresh()
         reading = not (copied or seen.error or site.records.errors)
         return 0.0 if reading else _LOOK_SECONDS

@@ -31,6 +31,7 @@ from engine.responses.status import (
     VersionResponse,
 )
 from engine.responses.sync import SyncResponse
+from engine.responses.verdict import VerdictResponse
 from engine.responses.waivers import WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
 from web.openapi_parts import (
@@ -84,6 +85,7 @@ _RESPONSES = (
     SyncResponse,
     UnlockResponse,
     UnwaiveResponse,
+    VerdictResponse,
     VersionResponse,
     WaiversResponse,
     WebhooksResponse,
@@ -103,7 +105,7 @@ def description(server: Shared) -> Response:
             },
             "servers": [{"url": server.web.base_url or "/"}],
             "paths": _server_paths(server)
-            | _placed(_paths() | _command_paths(), server.products.several),
+            | _placed(_paths() | _verdict_path() | _command_paths(), server.products.several),
             "components": {
                 "schemas": _schemas(),
                 "securitySchemes": {
@@ -182,6 +184,14 @@ def _paths() -> dict[str, Document]:
             **post("Repeat webhook deliveries", Redelivery, WebhooksResponse),
         },
     }
+
+
+def _verdict_path() -> dict[str, Document]:
+    digest = query("digest", "of the artifact", pattern="^sha256:[0-9a-f]{64}$")
+    asked = (query("env", "name of an environment", minLength=1), digest)
+    required = [each | {"required": True} for each in asked]
+    operation = get("Whether an artifact may run", ref(VerdictResponse), *required)
+    return {"/api/v1/verdict": operation}
 
 
 def _command_paths() -> dict[str, Document]:

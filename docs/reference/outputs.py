@@ -46,6 +46,7 @@ from engine.responses.status import (
     EnvironmentWindows,
 )
 from engine.responses.sync import SyncResponse
+from engine.responses.verdict import VerdictResponse
 from engine.responses.waivers import WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
 from web.authentication import UnauthenticatedError
@@ -125,6 +126,7 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     "keys rotate": (RotationsResponse,),
     "state migrate": (StateResponse, ErrorResponse),
     "state rebuild": (RebuildResponse, ErrorResponse),
+    "GET /api/v1/verdict": (VerdictResponse, FailureResponse),
     "POST /-/reload": (ReloadResponse, FailureResponse),
 }
 

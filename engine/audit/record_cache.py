@@ -5,7 +5,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
+from engine.domain.audit import KnownHead
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
 from engine.ports import Clock, LedgerReader
@@ -16,6 +18,28 @@ _log = logging.getLogger(__name__)
 _MAX_LAG = 2000
 
 
+class HeadGuard(Protocol):
+    """Detects that a ledger lost its newest entries; see `engine.execution.rewind_guard`."""
+
+    def known(self, environment: str) -> KnownHead | None: ...
+
+    def check(
+        self, environment: str, head: LedgerEntry | None, known: KnownHead | None
+    ) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHead:
+    """
+    The newest entry of a ledger, None if it is empty, as read at a time (UTC). `distrust` says why
+    the ledger is not believed: it was shortened or rewritten.
+    """
+
+    entry: LedgerEntry | None
+    at: datetime
+    distrust: PromotionError | None = None
+
+
 @dataclass
 class Records:
     """
@@ -23,7 +47,7 @@ class Records:
 
     `refresh` reads new entries and a step of old ones. A server calls `run` in the background until
     the copy is complete, then at intervals. `errors` has the error of the last refresh by
-    environment.
+    environment, and `heads` the newest entry of each ledger that was read.
     """
 
     environments: Sequence[str]
@@ -36,6 +60,8 @@ class Records:
     errors: dict[str, PromotionError] = field(default_factory=dict)
     read_at: datetime | None = None
     refresh_soon: Callable[[], object] = lambda: None
+    guard: HeadGuard | None = None
+    heads: dict[str, ReadHead] = field(default_factory=dict)
     _refreshing: threading.Lock = field(default_factory=threading.Lock)
 
     def refresh(self) -> bool:
@@ -86,8 +112,24 @@ class Records:
         """Refresh once; return the seconds until the next time, 0 while the copy is incomplete."""
         return self.idle_seconds if self.refresh() or self.errors else 0.0
 
+    def fail(self, error: PromotionError) -> None:
+        """Note that no ledger can be read now, because of `error`."""
+        with self._refreshing:
+            self.errors = dict.fromkeys(self.environments, error)
+
+    def _head(self, name: str) -> LedgerEntry | None:
+        known = self.guard.known(name) if self.guard else None
+        head, distrust = self.ledger.head(name), None
+        try:
+            if self.guard:
+                self.guard.check(name, head, known)
+        except PromotionError as error:
+            distrust = error
+        self.heads = self.heads | {name: ReadHead(head, self.clock.now(), distrust)}
+        return head
+
     def _follow(self, name: str, covered: CachedRange | None) -> bool:
-        head = self.ledger.head(name)
+        head = self._head(name)
         if head is None:
             if covered:
                 self.store.forget(name)

@@ -14,6 +14,7 @@ from engine.adapters.store.records import SqlRecords
 from engine.api import Engine
 from engine.audit.checkpoint_maker import CheckpointMaker
 from engine.audit.record_cache import Records
+from engine.audit.verdict import judge_digest
 from engine.bootstrap.clock import clock_of
 from engine.bootstrap.identity import directory_of, server_rights, sign_in_verifier, token_verifier
 from engine.bootstrap.state import open_database, records_copy, shared_secret
@@ -42,6 +43,7 @@ __all__ = [
     "SqlFavourites",
     "clock_of",
     "entrance",
+    "judge_digest",
     "open_people",
     "open_record_tables",
     "open_records",
@@ -151,8 +153,9 @@ def open_record_tables(config: ServerConfig) -> Iterator[Database]:
 
 def records_of(product: str, engine: Engine, tables: Database) -> Records:
     """The copy of the records of one product in `tables`, which all products share."""
-    kept = SqlRecords(tables, product)
-    return Records(engine.path.names, engine.runner.ledger, kept, engine.runner.clock)
+    kept, runner = SqlRecords(tables, product), engine.runner
+    guard = runner.rewind_guard
+    return Records(engine.path.names, runner.ledger, kept, runner.clock, guard=guard)
 
 
 @contextmanager

@@ -77,6 +77,17 @@ def parse_digest_prefix(text: str) -> str:
     return f"sha256:{match['hex']}"
 
 
+def parse_digest(text: str) -> Digest:
+    """Parse a whole digest; UsageError for other text."""
+    try:
+        return Digest(text.strip())
+    except ValueError as error:
+        raise UsageError(
+            f"'{printable(text)[:80]}' is not a digest: write sha256: and 64 hex digits",
+            {"digest": text},
+        ) from error
+
+
 def parse_anchor(text: str) -> Anchor:
     """Parse `prod#7=sha256:…`, or with a space as floe prints it; UsageError for other text."""
     match = _ANCHOR.fullmatch(text.strip())

@@ -78,6 +78,10 @@ class RecordStore(Protocol):
 
     def by_id(self, record_id: str) -> CachedRecord | None: ...
 
+    def arrival(self, environment: str, digest: str) -> CachedRecord | None:
+        """Find the newest promotion or rollback of `environment` to `digest`, by an index."""
+        ...
+
     def versions(self, limit: int) -> tuple[str, ...]:
         """List the versions with the newest records, newest first."""
         ...

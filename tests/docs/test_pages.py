@@ -115,6 +115,8 @@ OTHERS = {
     ("docs/architecture.md", "mermaid"): "tests/docs/test_reference.py compares it with the code",
     ("docs/audit.md", "toml"): "test_documented_entry_point_group_is_the_one_floe_reads",
     ("docs/ci.md", "yaml"): "tests/docs/test_recipes.py runs the jobs",
+    ("docs/hand-off.md", "json"): "tests/docs/test_hand_off.py compares it with the server",
+    ("docs/hand-off.md", "yaml"): "tests/docs/test_hand_off.py sends the requests",
     ("docs/in-slack.md", "text"): "tests/docs/test_slack_commands.py sends them to the bot",
     ("docs/install.md", "ini"): "tests/docs/test_commands.py starts the service",
     ("docs/install.md", "text"): "tests/docs/test_immutable_tags.py applies the patterns",

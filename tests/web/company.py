@@ -99,13 +99,13 @@ def company(
 
 
 @contextmanager
-def three_products(folder: Path) -> Iterator[Company]:
+def three_products(folder: Path, *, working: bool = True) -> Iterator[Company]:
     """Three products: two with owners, one of which needs approvals, and a broken file."""
     checkout = replace(product(folder, "checkout", "prod", rules=APPROVED), owner="Payments")
     ledger = replace(product(folder, "ledger", "staging", "prod"), owner="Finance")
     search = product(folder, "search", "prod")
     broken = {"basket": "basket.yaml:3: artifacts: is missing"}
-    with company(checkout, ledger, search, broken=broken) as running:
+    with company(checkout, ledger, search, broken=broken, working=working) as running:
         yield running
 
 

@@ -71,7 +71,10 @@ DROP INDEX records_places;
 DROP INDEX records_counted;
 DROP INDEX records_id;
 """
-MIGRATIONS = (_FIRST, _CANONICAL, _PORTABLE, _PRODUCTS)
+_ARRIVALS = """
+CREATE INDEX records_arrivals ON records (environment, subject, sequence) WHERE brings = 1;
+"""
+MIGRATIONS = (_FIRST, _CANONICAL, _PORTABLE, _PRODUCTS, _ARRIVALS)
 
 
 def records_database(directory: Path, wait_seconds: float = 5) -> SqliteDatabase:

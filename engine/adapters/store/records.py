@@ -106,6 +106,11 @@ class SqlRecords:
         asked = f"{_FIELDS} WHERE id = ? AND product = ? LIMIT 1"
         return next(iter(self._kept(asked, [record_id, self._product])), None)
 
+    def arrival(self, environment: str, digest: str) -> CachedRecord | None:
+        asked = f"{_FIELDS} WHERE environment = ? AND subject = ? AND brings = 1"
+        newest = f"{asked} ORDER BY sequence DESC LIMIT 1"
+        return next(iter(self._kept(newest, [self._place(environment), digest])), None)
+
     def versions(self, limit: int) -> tuple[str, ...]:
         with self._database.read() as db:
             rows = db.execute(_VERSIONS, [self._product, limit]).fetchall()
