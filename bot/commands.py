@@ -27,8 +27,9 @@ from bot.parse import (
     parse_unlock,
 )
 from bot.payloads import Body, read_command_origin, read_event_origin, read_text, read_trigger
-from bot.slack_text import closest_match, split_first_word
+from bot.slack_text import split_first_word
 from engine.domain.overrides import Overrides
+from engine.domain.text import closest_match
 
 _MENTION = re.compile(r"^\s*(?:<@[A-Z0-9]+(?:\|[^>]*)?>\s*)+", re.ASCII)
 

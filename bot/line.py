@@ -15,7 +15,6 @@ from bot.options import (
     parse_options,
 )
 from bot.slack_text import (
-    closest_match,
     normalize,
     split_first_word,
     strip_markup,
@@ -25,6 +24,7 @@ from engine.domain.errors import UsageError
 from engine.domain.parsing import parse_version
 from engine.domain.path import PromotionPath
 from engine.domain.product import UNNAMED
+from engine.domain.text import closest_match
 
 T = TypeVar("T")
 DURATION_LIKE = re.compile(

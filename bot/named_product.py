@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from bot.menu import Menu
 from bot.options import Grammar, InvalidCommandError, ParsedOptions, format_option
-from bot.slack_text import closest_match, split_first_word
+from bot.slack_text import split_first_word
+from engine.domain.text import closest_match
 
 VERSION_LIKE = re.compile(r"v?[0-9]+\.[0-9]", re.ASCII)
 

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from bot.slack_text import closest_match, normalize
+from bot.slack_text import normalize
 from engine.domain.errors import UsageError
+from engine.domain.text import closest_match
 
 
 class InvalidCommandError(UsageError):

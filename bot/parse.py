@@ -19,7 +19,7 @@ from bot.line import (
 from bot.menu import Menu
 from bot.named_product import VERSION_LIKE
 from bot.options import LOCK, PROMOTE, PROMOTIONS, ROLLBACK, UNLOCK
-from bot.slack_text import closest_match, normalize, split_first_word, strip_quotes
+from bot.slack_text import normalize, split_first_word, strip_quotes
 from engine.domain.errors import PromotionError
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
@@ -33,6 +33,7 @@ from engine.domain.parsing import (
 )
 from engine.domain.path import NO_ENVIRONMENT
 from engine.domain.product import UNNAMED
+from engine.domain.text import closest_match
 
 _ARROW = re.compile(r"[-=]+>|→")
 _NO_OPERATOR = Operator("nobody", "nobody", IdentitySource.SLACK, verified=False)

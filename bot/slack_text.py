@@ -1,9 +1,7 @@
 """Recovers the typed words from text that Slack delivers."""
 
-import difflib
 import re
 import unicodedata
-from collections.abc import Sequence
 
 # Slack sends <@U1|bob>, <#C1|inc-42>, <!subteam^S1|@releng>, <https://app.dev|app.dev>.
 _WRAPPED = re.compile(r"<(?P<kind>[@#!]?)(?P<target>[^<>|]*)(?:\|(?P<label>[^<>]*))?>")
@@ -45,9 +43,3 @@ def split_first_word(text: str) -> tuple[str, str]:
     """Split off the first word of `text`; the rest keeps its spaces."""
     first, *rest = text.split(maxsplit=1) or [""]
     return strip_quotes(normalize(first)), rest[0].strip() if rest else ""
-
-
-def closest_match(given: str, known: Sequence[str]) -> str | None:
-    """The entry of `known` most similar to `given`, as a suggestion."""
-    lowered = given.casefold()
-    return next(iter(difflib.get_close_matches(lowered, known, 1, 0.6)), None)

@@ -1,9 +1,11 @@
 """Command groups that import a command when it is called, which keeps `--help` fast."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 
 import click
+
+from engine.domain.text import closest_match
 
 # The width of a help line beside the name of the command.
 _LINE = 66
@@ -61,10 +63,20 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def _near(self, word: str, ctx: click.Context) -> str:
-        from difflib import get_close_matches  # imported for a typo only
+        """Suggest a command of this group, or one of that name in another group."""
+        elsewhere = [path for path in _paths(ctx.find_root().command) if path.endswith(f" {word}")]
+        close = closest_match(word, self.list_commands(ctx))
+        found = elsewhere or ([close] if close else [])
+        return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
 
-        close = get_close_matches(word, self.list_commands(ctx), 1)
-        return f" Did you mean '{close[0]}'?" if close else ""
+
+def _paths(group: click.Command, path: str = "floe") -> Iterator[str]:
+    """Yield the full names of all commands below `group`, without importing them."""
+    if isinstance(group, LazyGroup):
+        yield from (f"{path} {name}" for name in (*group.lazy, *group.short_forms))
+        for name, inner in group.commands.items():
+            yield f"{path} {name}"
+            yield from _paths(inner, f"{path} {name}")
 
 
 def _help_lines(commands: Mapping[str, tuple[str, str]]) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from engine.domain.errors import PromotionError, UnavailableError, UsageError
+from engine.domain.path import unknown_environment
 from engine.responses.common import ErrorInfo, Response
 
 
@@ -35,7 +36,4 @@ def absent(change_id: str) -> Iterator[None]:
 def known(names: Sequence[str], environment: str) -> None:
     """UsageError for an environment that the server's path does not have."""
     if environment not in names:
-        raise UsageError(
-            f"'{environment}' is not an environment. Environments: {', '.join(names)}",
-            {"environment": environment, "environments": list(names)},
-        )
+        raise unknown_environment(environment, names)

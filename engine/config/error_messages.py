@@ -1,6 +1,5 @@
 """Error messages about a file, for the person who wrote it."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from engine.config.environment_variables import UnsetSecret
 from engine.config.known_keys import Model, fields_at, home_of, nested_key
 from engine.config.yaml_loader import Document, Key
 from engine.domain.errors import ConfigError
-from engine.domain.text import printable
+from engine.domain.text import closest_match, printable
 
 _ABSENT = object()
 
@@ -126,12 +125,8 @@ def find_unset_secrets(value: object, path: tuple[Key, ...] = ()) -> Iterator[Pr
 def suggest(word: str, known: Iterable[str]) -> str:
     """Suggest the most similar word, `did you mean …?`, or list all known ones."""
     options = list(known)
-    close = _most_similar(word, options)
+    close = closest_match(word, options)
     return f"did you mean {close}?" if close else f"known: {', '.join(options)}"
-
-
-def _most_similar(word: str, known: Iterable[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
 
 
 def _message(root: Model, found: ErrorDetails, value: object) -> str:
@@ -160,7 +155,7 @@ def _suggest_key(root: Model, location: tuple[Key, ...], value: object) -> str:
     nested = nested_key(root, section, word, value)
     if nested:
         return f"did you mean {nested}?"
-    home = None if _most_similar(word, known) else home_of(root, section, word)
+    home = None if closest_match(word, known) else home_of(root, section, word)
     return f"it belongs in {home}" if home else suggest(word, known)
 
 

@@ -1,16 +1,28 @@
 """The promotion path, and the parsing of its tags."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.domain.artifact import Tag, Version
 from engine.domain.environment import Environment
 from engine.domain.errors import InvalidTransitionError, UsageError
+from engine.domain.text import closest_match
 from engine.domain.windows import Window
 
 # The source of promotions into the first environment: the version's own tag, pushed by the build.
 NO_ENVIRONMENT = "none"
 _ROLLBACK = re.compile(r"(?P<tag>.+)-rollback-(?P<number>[1-9][0-9]*)", re.ASCII)
+
+
+def unknown_environment(name: str, names: Sequence[str]) -> UsageError:
+    """The error for `name`, which is not one of the environments `names`."""
+    match = closest_match(name, names)
+    hint = f" Did you mean {match}?" if match else ""
+    return UsageError(
+        f"'{name}' is not an environment.{hint} Environments: {', '.join(names)}",
+        {"environment": name, "environments": list(names)},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +81,7 @@ class PromotionPath:
         for environment in self.environments:
             if environment.name == name:
                 return environment
-        raise UsageError(
-            f"'{name}' is not an environment. Environments: {', '.join(self.names)}",
-            {"environment": name, "environments": list(self.names)},
-        )
+        raise unknown_environment(name, self.names)
 
     @property
     def branches(self) -> bool:

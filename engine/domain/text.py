@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from engine.domain.errors import UsageError
@@ -54,6 +55,13 @@ def printable(text: str) -> str:
         char.encode("unicode_escape").decode() if unicodedata.category(char) in _UNSEEN else char
         for char in text
     )
+
+
+def closest_match(given: str, known: Iterable[str]) -> str | None:
+    """Return the entry of `known` most similar to `given`, as a suggestion for a typo."""
+    from difflib import get_close_matches  # imported for a typo only
+
+    return next(iter(get_close_matches(given.casefold(), list(known), 1)), None)
 
 
 def iso_time(time: datetime) -> str:

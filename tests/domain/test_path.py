@@ -63,7 +63,9 @@ def test_invalid_version_is_refused_in_a_printable_sentence(text):
 
 
 def test_unknown_environment_is_refused_with_the_path():
-    with pytest.raises(UsageError, match="'prd' is not an environment. Environments: dev, stag"):
+    with pytest.raises(
+        UsageError, match=r"'prd' is not an environment. Did you mean prod\? Environments"
+    ):
         ask("v1.2.3", None, "prd")
 
 
