@@ -138,6 +138,7 @@ class ChangeResponse(Response):
             "product",
             "quarantine",
             "scan",
+            "review_by",
         }
         return cls.build(
             **{name: getattr(change, name) for name in kept},
