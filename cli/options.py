@@ -2,16 +2,20 @@
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from engine.config import ProductChoice
+from cli.stdio import remark
+from engine.config import Config, ProductChoice
 from engine.domain.product import UNNAMED, with_product
+from engine.domain.text import printable
 
 _PRODUCT = "floe.product"
+_ABOVE = "floe.manifest_above"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -20,8 +24,47 @@ def _keep_product(context: click.Context, _param: click.Parameter, name: str | N
         context.meta[_PRODUCT] = name
 
 
-def _choose(context: click.Context, _param: click.Parameter, file: Path) -> ProductChoice:
-    return ProductChoice(file, context.meta.get(_PRODUCT))
+class _ManifestAbove(ProductChoice):
+    """The manifest of a directory above the working directory, which is named when it is read."""
+
+    def load(self, environ: Mapping[str, str]) -> Config:
+        announced(self.file)
+        return super().load(environ)
+
+
+def _choose(context: click.Context, param: click.Parameter, file: Path) -> ProductChoice:
+    found = _search(context, param, file)
+    kind = ProductChoice if found == file else _ManifestAbove
+    return kind(found, context.meta.get(_PRODUCT))
+
+
+def _search_aloud(context: click.Context, param: click.Parameter, file: Path) -> Path:
+    return announced(_search(context, param, file))
+
+
+def _search(context: click.Context, param: click.Parameter, file: Path) -> Path:
+    """Return `file`, or the one of a directory above if none was named and none is here."""
+    named = context.get_parameter_source(param.name or "") is not ParameterSource.DEFAULT
+    if named or context.resilient_parsing or file.exists():
+        return file
+    from cli.nearest_manifest import manifest_above  # few commands run below their manifest
+    from engine.domain.errors import ConfigError
+
+    try:
+        found = manifest_above(Path.cwd())
+    except (ConfigError, OSError) as error:
+        raise click.UsageError(str(error), context) from error
+    context.meta[_ABOVE] = found
+    return found or file
+
+
+def announced(file: Path) -> Path:
+    """Return `file`; once, name it on stderr if it was found above the working directory."""
+    context = click.get_current_context(silent=True)
+    if context and context.meta.get(_ABOVE) == file:
+        del context.meta[_ABOVE]
+        remark(f"Using {printable(str(file))}")
+    return file
 
 
 def with_chosen_product(text: str) -> str:
@@ -38,12 +81,15 @@ def _file(**more: Any) -> Callable[[F], F]:
         show_default=True,
         envvar="FLOE_MANIFEST",
         show_envvar=True,
-        help="The platform's manifest.yaml, or the file of a server of several products.",
+        help="The platform's manifest.yaml, which may be in a directory above, or the file of a "
+        "server of several products.",
         **more,
     )
 
 
-server_file = _file()
+server_file = _file(callback=_search_aloud)
+# The command calls `announced` if it reads the file.
+optional_file = _file(callback=_search)
 _product = click.option(
     "--product",
     expose_value=False,

@@ -23,7 +23,7 @@ from engine.responses.manifest import CheckedFile, FileProblem, ManifestCheckRes
 @click.command()
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
 @options.output
-@options.server_file
+@options.optional_file
 def check(files: tuple[Path, ...], output: str, manifest: Path) -> None:
     """
     Check server files and manifests, and list all mistakes with file and line.
@@ -33,7 +33,8 @@ def check(files: tuple[Path, ...], output: str, manifest: Path) -> None:
     files are valid, 2 otherwise.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
-    deliver(output, partial(_check, files or (manifest,), trace), partial(_failure, trace))
+    read = files or (options.announced(manifest),)
+    deliver(output, partial(_check, read, trace), partial(_failure, trace))
 
 
 def _check(files: Sequence[Path], trace: str) -> Answer:

@@ -16,7 +16,7 @@ _SCHEMAS = {"manifest": config_schema, "server": server_schema, "product": produ
 @click.command()
 @click.argument("kind", type=click.Choice([*_SCHEMAS]), default="manifest")
 @click.option("--records", is_flag=True, help="Print the schema of ledger records instead.")
-@options.server_file
+@options.optional_file
 def schema(
     kind: str,
     records: bool,

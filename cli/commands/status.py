@@ -88,7 +88,7 @@ def _status_of_all(trace: str, manifest: ProductChoice) -> Answer:
     # Few commands need it.
     from cli.all_products import read_products
 
-    return render_products(read_products(manifest.file))
+    return render_products(read_products(options.announced(manifest.file)))
 
 
 def _response(row: EnvironmentStatus, pending: Sequence[Change] | None) -> EnvironmentResponse:
