@@ -48,7 +48,7 @@ from bot.payloads import (
     read_view_origin,
 )
 from bot.slack_text import normalize
-from bot.submissions import accept_form, read_form, read_reason
+from bot.submissions import accept_form, read_form, read_incident, read_reason
 from engine.domain.errors import UsageError
 from engine.domain.parsing import parse_lock_duration, parse_version
 from engine.domain.product import UNNAMED
@@ -160,15 +160,17 @@ class InteractionListeners:
         arguments = {"version": parsed.version, "source": source, "target": parsed.target}
         if read_input(view, "at"):
             arguments["at"] = self._time(view)
+        if incident := read_incident(view):
+            arguments |= {"incident": incident, "reason": read_reason(view)}
+        elif read_input(view, "reason"):
+            raise InvalidFormError({"incident": "A reason is for a break-glass: name its incident"})
         accept_form(self._dispatcher, "promote", body, arguments, product)
 
     def submit_rollback(self, body: Body) -> None:
         view, metadata = read_form(body)
         arguments = {name: metadata.get(name, "") for name in ("version", "target", "running")}
-        product = metadata.get("product", "")
-        accept_form(
-            self._dispatcher, "rollback", body, arguments | {"reason": read_reason(view)}, product
-        )
+        arguments |= {"reason": read_reason(view), "incident": read_incident(view)}
+        accept_form(self._dispatcher, "rollback", body, arguments, metadata.get("product", ""))
 
     def submit_rollback_choice(self, body: Body) -> None:
         """Show the impact of the rollback that was chosen."""
@@ -179,7 +181,8 @@ class InteractionListeners:
         if version:
             parse_version(version)
         origin = read_view_origin(body, metadata)
-        command = Rollback(version or None, target, product=product)
+        incident = read_incident(view)
+        command = Rollback(version or None, target, product=product, incident=incident)
         self._forms.open_rollback(read_trigger(body, origin), command)
 
     def submit_lock(self, body: Body) -> None:

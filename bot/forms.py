@@ -7,6 +7,7 @@ from pydantic import JsonValue
 from bot.blocks.elements import View, code, escape
 from bot.blocks.ephemeral import NOT_STARTED
 from bot.blocks.home import loading_modal
+from bot.blocks.rendering_context import RenderingContext
 from bot.catalog import Catalog
 from bot.identity import SlackIdentities
 from bot.inbox import Origin
@@ -49,8 +50,9 @@ from bot.recent_products import RecentProducts
 from engine.domain.errors import PromotionError, VersionNotPromotedError
 from engine.domain.operator import Operator
 from engine.domain.parsing import parse_rollback_request
-from engine.domain.plan import Effect, GateMode
+from engine.domain.plan import Effect, GateMode, Plan
 from engine.domain.record import PromotionRecord, RollbackRecord
+from engine.domain.release_errors import HOLDING
 from engine.domain.trace import trace_id
 from engine.platform import Platform
 from engine.ports import NO_PROGRESS
@@ -116,7 +118,7 @@ class Forms:
         show = _BY_CALLBACK.get(str(view.get("callback_id")))
         if show is None:
             return
-        names = ("version", "target", "reason", "duration", "at")
+        names = ("version", "target", "reason", "duration", "at", "incident")
         draft = Draft(*(read_input(view, name) for name in names))
         rendering = self._catalog.rendering(product)
         self._opener.replace(view, show(rendering, {**read_metadata(view)}, draft))
@@ -185,13 +187,17 @@ class Forms:
         path, title = platform.engine.path, f"Roll back {command.target}"
         version = command.version or _version_before(platform, command.target)
         request = parse_rollback_request(
-            path, version, command.target, operator, trace_id(), command.reason or _REASON_PENDING
+            path,
+            version,
+            command.target,
+            operator,
+            trace_id(),
+            command.reason or _REASON_PENDING,
+            command.incident,
         )
         plan = platform.engine.plan(request, NO_PROGRESS, GateMode.LIST)
-        blockers = [finding.reason for finding in plan.policy if finding.blocks]
-        if blockers:
-            text = escape(rendering.use_slash_commands("; ".join(blockers)), 2000)
-            return message_modal(title, f"*{NOT_STARTED}:* {text}")
+        if any(finding.blocks for finding in plan.policy):
+            return _blocked_rollback(plan, rendering, command, version)
         if plan.effect is Effect.NOTHING:
             place = rendering.place(command.target)
             return message_modal(
@@ -210,8 +216,24 @@ class Forms:
             plan.impact,
             plan.approvals_required,
             command.product,
+            command.incident,
         )
-        return rollback_form(impact, metadata, command.reason)
+        return rollback_form(rendering, impact, metadata, command.reason)
+
+
+def _blocked_rollback(
+    plan: Plan, rendering: RenderingContext, command: Rollback, version: str
+) -> View:
+    """Say why a rollback is refused, and how to skip a window or a lock where that is allowed."""
+    blockers = "; ".join(finding.reason for finding in plan.policy if finding.blocks)
+    text = f"*{NOT_STARTED}:* {escape(rendering.use_slash_commands(blockers), 2000)}"
+    held = any(issubclass(each.error or PromotionError, HOLDING) for each in plan.blockers)
+    groups = rendering.break_glass_groups
+    if held and groups and not command.incident:
+        options = "--break-glass --incident INC-42 --reason …"
+        line = code(rendering.command("rollback", version, command.target, options), 400)
+        text += f"\nIn an incident, {escape(' or '.join(groups))} can skip this: {line}"
+    return message_modal(f"Roll back {command.target}", text)
 
 
 def _version_before(platform: Platform, target: str) -> str:
@@ -236,8 +258,11 @@ def _draft(parsed: object) -> Draft:
         case None | Help() | NoProduct():
             return Draft()
         case _:
-            names = ("version", "target", "reason", "duration", "at")
-            return Draft(*(getattr(parsed, name, None) or "" for name in names))
+            # The overrides of a promotion have its reason and its incident.
+            source = getattr(parsed, "overrides", parsed)
+            names = ("version", "target", "reason", "duration", "at", "incident")
+            values = (getattr(parsed, name, None) or getattr(source, name, "") for name in names)
+            return Draft(*(value or "" for value in values))
 
 
 def _metadata(origin: Origin, product: str = "") -> dict[str, JsonValue]:

@@ -124,6 +124,7 @@ class ActionHandlers:
             operator,
             action.trace_id,
             action.argument("reason"),
+            action.argument("incident"),
         )
         return self._submit(action, request)
 

@@ -43,6 +43,7 @@ class RollbackPreview:
     analysis: ImpactAnalysis | None
     approvals: int
     product: str = UNNAMED
+    incident: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Draft:
     reason: str = ""
     duration: str = ""
     at: str = ""
+    incident: str = ""
 
 
 # A form that asks for the product too, by the metadata and the known values.
@@ -71,11 +73,18 @@ def promote_form(
         ),
         environment_input(rendering, draft.target, "To"),
         _time_input(draft.at, "Empty: now. A later time has a zone.", optional=True),
+        *_incident_input(rendering, draft.incident),
+        *_reason_of_incident(rendering, draft),
     ]
     return modal(PROMOTE_FORM, "Promote a version", "Promote", blocks, metadata)
 
 
-def rollback_form(preview: RollbackPreview, metadata: Mapping[str, JsonValue], reason: str) -> View:
+def rollback_form(
+    rendering: RenderingContext,
+    preview: RollbackPreview,
+    metadata: Mapping[str, JsonValue],
+    reason: str,
+) -> View:
     blocks = [
         section("step", _rollback_step(preview)),
         section("impact", join_lines(_impact_lines(preview), 2800)),
@@ -85,6 +94,7 @@ def rollback_form(preview: RollbackPreview, metadata: Mapping[str, JsonValue], r
             text_input(reason, "5xx since the release", _MAX_REASON),
             "The reason is announced and recorded.",
         ),
+        *_incident_input(rendering, preview.incident),
     ]
     title = f"Roll back {preview.target}"
     return modal(ROLLBACK_FORM, title, "Roll back", blocks, metadata)
@@ -104,6 +114,7 @@ def rollback_choice(
             "Empty: the previous version.",
             optional=True,
         ),
+        *_incident_input(rendering, draft.incident),
     ]
     return modal(ROLLBACK_CHOICE, "Roll back", "Show the impact", blocks, metadata)
 
@@ -209,6 +220,27 @@ def _time_input(value: str, hint: str, *, optional: bool = False) -> Block:
     return labelled("at", "Time", example, hint, optional=optional)
 
 
+def _incident_input(rendering: RenderingContext, value: str) -> tuple[Block, ...]:
+    """Ask for the incident of a break-glass, where manifest.yaml allows one."""
+    groups = rendering.break_glass_groups
+    if not groups:
+        return ()
+    hint = (
+        f"Only in an incident, by {', '.join(groups)}: skips approvals, windows and locks of "
+        "others. Empty: no break-glass."
+    )
+    element = text_input(value, "INC-42", 100, multiline=False)
+    return (labelled("incident", "Break-glass: incident", element, hint, optional=True),)
+
+
+def _reason_of_incident(rendering: RenderingContext, draft: Draft) -> tuple[Block, ...]:
+    if not rendering.break_glass_groups:
+        return ()
+    element = text_input(draft.reason, "checkout is down", _MAX_REASON)
+    hint = "Needed with an incident. It is announced and recorded."
+    return (labelled("reason", "Break-glass: reason", element, hint, optional=True),)
+
+
 def status_modal(title: str, status: Payload) -> View:
     """A modal that shows the `status` of a product."""
     return {**message_modal(title, ""), "blocks": list(status.blocks)}
@@ -235,6 +267,10 @@ def _impact_lines(preview: RollbackPreview) -> list[str]:
     lines = ["*Impact*", *impact_lines(preview.analysis)]
     if preview.analysis is None:
         return lines
+    if preview.incident:
+        lines.append(
+            f"• Break-glass for {escape(preview.incident, 100)}: needs a review afterwards"
+        )
     if preview.approvals:
         lines.append(f"• Needs {preview.approvals} approval(s)")
     lines.append("• Gates do not run; database migrations are not undone.")

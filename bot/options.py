@@ -87,8 +87,8 @@ PROMOTE = Grammar(
 ROLLBACK = Grammar(
     "rollback",
     ("version", "env", "text"),
-    (_ENV, REASON),
-    (Option("no-quarantine"), *_RUN, _GLASS, _INCIDENT),
+    (_ENV, _GLASS, _INCIDENT, REASON),
+    (Option("no-quarantine"), *_RUN),
 )
 LOCK = Grammar("lock", ("env", "for", "text"), (_ENV, _FOR, REASON), of_products=(_ALL,))
 UNLOCK = Grammar("unlock", ("env", "text"), (_ENV, REASON))

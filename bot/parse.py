@@ -68,6 +68,7 @@ class Rollback:
     target: str
     reason: str = ""
     product: str = UNNAMED
+    incident: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +131,8 @@ def _promote(line: Line) -> Promote | PromoteForm:
             check_environment(line, name)
     if not (version and target):
         return _incomplete_promotion(line, version, target)
-    try:
-        incident = parse_incident("break-glass" in values, values.get("incident", ""))
-    except PromotionError as error:
-        fixed = {"break-glass": "", "incident": values.get("incident") or "INC-42"}
-        raise line.refusal(str(error), **fixed, reason=line.reason or SAY_WHY) from error
     overrides = Overrides(
-        "allow-older" in values, "override-rollback" in values, line.reason, incident
+        "allow-older" in values, "override-rollback" in values, line.reason, _incident(line)
     )
     try:
         request = parse_promotion_request(
@@ -149,6 +145,16 @@ def _promote(line: Line) -> Promote | PromoteForm:
         values["from"] = request.source
     named = (str(request.version), request.source, target)
     return Promote(*named, request.overrides, line.product, values.get("at", ""))
+
+
+def _incident(line: Line) -> str:
+    """The incident of a break-glass; empty without one."""
+    values = line.values
+    try:
+        return parse_incident("break-glass" in values, values.get("incident", ""))
+    except PromotionError as error:
+        fixed = {"break-glass": "", "incident": values.get("incident") or "INC-42"}
+        raise line.refusal(str(error), **fixed, reason=line.reason or SAY_WHY) from error
 
 
 def _assign_words(line: Line) -> None:
@@ -202,15 +208,16 @@ def _rollback(line: Line) -> Rollback | Help:
         _refuse_misplaced_version(line)
     take_text(line, take_environment(line, rest))
     version, target = line.values.get("version"), line.values["env"]
+    incident = _incident(line)
     if version is None:
-        return Rollback(None, target, line.reason, line.product)
+        return Rollback(None, target, line.reason, line.product, incident)
     try:
         request = parse_rollback_request(
             line.path, version, target, _NO_OPERATOR, _NO_TRACE, line.reason or SAY_WHY
         )
     except PromotionError as error:
         raise line.refusal(str(error), version="v1.2.2") from error
-    return Rollback(str(request.version), target, line.reason, line.product)
+    return Rollback(str(request.version), target, line.reason, line.product, incident)
 
 
 def _refuse_misplaced_version(line: Line) -> None:

@@ -8,7 +8,9 @@ from bot.inbox import new_action
 from bot.listeners import InvalidFormError
 from bot.modal_inputs import read_input, read_metadata
 from bot.payloads import Body, read_view_origin
+from bot.slack_text import normalize
 from engine.domain.errors import UsageError
+from engine.domain.parsing import parse_incident
 from engine.domain.product import UNNAMED
 from engine.domain.text import reason_text
 
@@ -26,6 +28,15 @@ def read_reason(view: Mapping[str, Any]) -> str:
         return reason_text(read_input(view, "reason"))
     except UsageError as error:
         raise InvalidFormError({"reason": str(error)}) from error
+
+
+def read_incident(view: Mapping[str, Any]) -> str:
+    """The incident of a break-glass; empty without one."""
+    incident = normalize(read_input(view, "incident"))
+    try:
+        return parse_incident(bool(incident), incident)
+    except UsageError as error:
+        raise InvalidFormError({"incident": str(error)}) from error
 
 
 def accept_form(

@@ -40,12 +40,19 @@ class RenderingContext:
         """The last environment of the path: production."""
         return self.path.names[-1]
 
+    @property
+    def break_glass_groups(self) -> tuple[str, ...]:
+        """The groups that may use break-glass; empty where it is not configured."""
+        rules = (each.break_glass for each in self.path.environments)
+        return tuple(sorted({group for each in rules if each for group in each.groups}))
+
     def retry_command(self, change: Change) -> str:
         """The command that requests `change` again."""
         if change.waiver is not None:
             return waive_command(change.waiver.key, change.target)
         if change.action == "rollback":
-            return self.command("rollback", change.version, change.target)
+            glass = (*change.overrides.options, "--reason …") if change.overrides else ()
+            return self.command("rollback", change.version, change.target, *glass)
         # Several sources are not written: a command finds them.
         source = change.source if change.source in self.path.names else None
         overrides = (*change.overrides.options, "--reason …") if change.overrides else ()

@@ -219,8 +219,10 @@ def test_modals_and_homes_stay_within_limits():
     ]
     views = [
         promote_form(RENDERING, {}, Draft("v1.0.0", "prod")),
-        rollback_form(RollbackPreview("v1.0.0", "prod", "v2.0.0", impact, 1), {}, HOSTILE * 4),
-        rollback_form(RollbackPreview("v1.0.0", "prod", None, None, 0), {}, ""),
+        rollback_form(
+            RENDERING, RollbackPreview("v1.0.0", "prod", "v2.0.0", impact, 1), {}, HOSTILE * 4
+        ),
+        rollback_form(RENDERING, RollbackPreview("v1.0.0", "prod", None, None, 0), {}, ""),
         lock_form(RENDERING, {}, Draft(target="prod", duration="30m")),
         unlock_form(HOSTILE, "Unlock an-environment-with-a-rather-long-name", {}),
         reject_form(change, {}),
