@@ -31,7 +31,7 @@ def read_products(file: Path) -> list[ProductResponse]:
 def _read(config: Config) -> ProductResponse:
     try:
         with open_engine(config, needs=()) as engine:
-            rows = engine.add_published(engine.status())
+            rows = engine.versions.add_published(engine.status())
             now, pending = engine.now(), _in_flight(config, engine)
     except PromotionError as error:
         return _failed("unreachable", config.product, config.owner, error)

@@ -40,6 +40,7 @@ platform = LazyGroup(
         "changes": ("cli.commands.changes:changes", "List open changes."),
         "review": ("cli.commands.freeze:review", "Review a break-glass of another person."),
         "status": ("cli.commands.status:status", "Show which version each environment runs."),
+        "versions": ("cli.commands.versions:versions", "List published versions, newest first."),
         "windows": ("cli.commands.windows:windows", "Show when environments open and close."),
         "attest": ("cli.commands.attest:attest", "State which versions may run."),
         "retention": ("cli.commands.retention:retention", "List the tags that cleanup must keep."),

@@ -5,6 +5,7 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,7 +33,8 @@ from engine.domain.status import EnvironmentStatus
 from engine.domain.windows import Outlook
 from engine.execution.recovery import complete_interrupted
 from engine.execution.runner import Runner
-from engine.execution.status import read_status, read_windows, with_published
+from engine.execution.status import read_status, read_windows
+from engine.execution.version_reader import VersionReader
 from engine.ports import Progress
 from engine.ports.telemetry import Metrics
 from engine.ports.webhooks import WebhookSender
@@ -139,12 +141,10 @@ class Engine:
         """
         return read_status(self.runner, self._environments(environment))
 
-    def add_published(self, rows: tuple[EnvironmentStatus, ...]) -> tuple[EnvironmentStatus, ...]:
-        """
-        Add to `rows` the newest version that the build published into the first environment, if
-        nothing was ever promoted there: one listing of the tags. `rows` if they cannot be listed.
-        """
-        return with_published(self.runner, rows)
+    @cached_property
+    def versions(self) -> VersionReader:
+        """The reader of the published versions, which keeps them for a minute."""
+        return VersionReader(self.runner, self.submit, self.status)
 
     def _environments(self, environment: str | None) -> tuple[Environment, ...]:
         path = self.path

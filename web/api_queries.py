@@ -1,5 +1,7 @@
 """The JSON API for reading: the same answers as the command line."""
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, jsonify, request
 
 from engine.bootstrap.server import judge_digest
@@ -11,6 +13,7 @@ from engine.domain.selection import Selection, parse_anchor, parse_digest
 from engine.domain.status import EnvironmentStatus
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
+from engine.domain.versions import with_changes
 from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse, ChangeTimelineResponse
 from engine.responses.record import HistoryPageResponse, RecordResponse
@@ -19,10 +22,9 @@ from engine.responses.status import (
     EnvironmentHistoryResponse,
     EnvironmentResponse,
     LastStatus,
-    VersionCell,
-    VersionResponse,
 )
 from engine.responses.verdict import VerdictResponse
+from engine.responses.versions import VersionsResponse
 from engine.responses.waivers import WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
 from web.authentication import admit_reader, must_view
@@ -31,7 +33,7 @@ from web.history_query import asked, cursor, page_size
 from web.pages import change_of
 from web.site import NoSuchPageError, the_site
 from web.status_cache import Seen
-from web.version_matrix import grid
+from web.version_matrix import recent_failures
 
 _PAGE = 50
 
@@ -91,19 +93,13 @@ def history() -> Response:
 
 @api.get("/versions")
 def versions() -> Response:
-    """Return the version matrix of the history page."""
-    rows = grid(the_site(), _seen())
-    responses = (
-        VersionResponse(
-            version=row.version,
-            environments=tuple(
-                VersionCell(environment=c.environment, state=c.words, change_id=c.change)
-                for c in row.cells
-            ),
-        )
-        for row in rows
-    )
-    return jsonify([each.document() for each in responses])
+    """Return a page of the published versions, newest first."""
+    site, seen = the_site(), _seen()
+    after, environment = request.args.get("after"), request.args.get("environment")
+    reader = site.platform.engine.versions
+    page = reader.page(seen.rows, _limit(), after or None, environment or None)
+    page = replace(page, rows=with_changes(page.rows, seen.pending, recent_failures(site)))
+    return jsonify(VersionsResponse.of(page, seen.rows, _trace()).document())
 
 
 @api.get("/changes")

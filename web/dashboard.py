@@ -10,8 +10,8 @@ from engine.domain.errors import EnvironmentLockedError, PromotionError
 from engine.domain.release_errors import WindowClosedError
 from engine.domain.selection import Selection
 from engine.domain.status import EnvironmentStatus
+from engine.domain.versions import version_order
 from web.badges import Chip, chips, waiting
-from web.formatting import rank
 from web.site import Site
 from web.status_cache import Seen
 
@@ -103,7 +103,7 @@ def _behind(site: Site, row: EnvironmentStatus, before: EnvironmentStatus) -> in
 
 
 def _newer(version: str | None, than: str) -> bool:
-    return version is not None and rank(version) > rank(than)
+    return version is not None and version_order(version) > version_order(than)
 
 
 def _places(seen: Seen) -> Iterator[Obstacle]:

@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, datetime
 
-from engine.domain.artifact import Version
 from engine.domain.text import printable
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -73,11 +72,3 @@ def terminal(output: bytes) -> Prepared:
 def lines(text: str) -> Prepared:
     """Split text at its line breaks."""
     return Prepared("\n".join(printable(line) for line in text.split("\n")))
-
-
-def rank(version: str) -> tuple[object, ...]:
-    """Return the sort key of a version; invalid ones, from foreign records, come first."""
-    try:
-        return (1, *Version(version).precedence, version)
-    except ValueError:
-        return (0, version)

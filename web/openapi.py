@@ -25,13 +25,10 @@ from engine.responses.record import HistoryPageResponse
 from engine.responses.reload import ReloadResponse
 from engine.responses.rollback import RollbackResponse
 from engine.responses.signature import SignatureResponse
-from engine.responses.status import (
-    EnvironmentHistoryResponse,
-    EnvironmentResponse,
-    VersionResponse,
-)
+from engine.responses.status import EnvironmentHistoryResponse, EnvironmentResponse
 from engine.responses.sync import SyncResponse
 from engine.responses.verdict import VerdictResponse
+from engine.responses.versions import VersionsResponse
 from engine.responses.waivers import WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
 from web.openapi_parts import (
@@ -86,7 +83,7 @@ _RESPONSES = (
     UnlockResponse,
     UnwaiveResponse,
     VerdictResponse,
-    VersionResponse,
+    VersionsResponse,
     WaiversResponse,
     WebhooksResponse,
 )
@@ -105,7 +102,10 @@ def description(server: Shared) -> Response:
             },
             "servers": [{"url": server.web.base_url or "/"}],
             "paths": _server_paths(server)
-            | _placed(_paths() | _verdict_path() | _command_paths(), server.products.several),
+            | _placed(
+                _paths() | _verdict_path() | _versions_path() | _command_paths(),
+                server.products.several,
+            ),
             "components": {
                 "schemas": _schemas(),
                 "securitySchemes": {
@@ -161,7 +161,6 @@ def _paths() -> dict[str, Document]:
             "One environment", ref(EnvironmentHistoryResponse), name, limit()
         ),
         "/api/v1/history": get("Records, newest first", ref(HistoryPageResponse), *filters()),
-        "/api/v1/versions": get("Versions by environment", array(VersionResponse)),
         "/api/v1/changes": get(
             "Open changes, or all changes", array(ChangeResponse), state, before, limit()
         ),
@@ -183,6 +182,15 @@ def _paths() -> dict[str, Document]:
             **get("Failed webhook deliveries", ref(WebhooksResponse)),
             **post("Repeat webhook deliveries", Redelivery, WebhooksResponse),
         },
+    }
+
+
+def _versions_path() -> dict[str, Document]:
+    environment = query("environment", "only versions that are or were in this environment")
+    after = query("after", "`next` of the page before")
+    asked = (environment, after, limit())
+    return {
+        "/api/v1/versions": get("Published versions, newest first", ref(VersionsResponse), *asked)
     }
 
 

@@ -21,7 +21,7 @@ from web.dashboard import cards, obstacles
 from web.history_query import asked, cursor
 from web.history_rows import PastRow, past
 from web.site import NoSuchPageError, Site, shared, the_site
-from web.version_matrix import WORDS, grid
+from web.version_matrix import grid
 
 _PAGE = 50
 _RECENT = 8
@@ -61,7 +61,7 @@ def history() -> str:
     trouble, copied = site.records.error(query.selection.environment), True
     try:
         kept = site.records.store.page(query.selection, query.limit + 1, query.after)
-        matrix = None if query.after else grid(site, site.board.look())
+        matrix = None if query.after else grid(site, site.board.look(), request.args.get("older"))
         missing = site.records.missing()
     except StoreUnavailableError as error:
         if query.after:
@@ -74,7 +74,6 @@ def history() -> str:
         "history.html",
         rows=past(site, shown, _running(site), at),
         grid=matrix,
-        legend=WORDS,
         query=query,
         more=more,
         missing=missing,

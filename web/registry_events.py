@@ -43,6 +43,7 @@ def receive() -> tuple[str, int]:
         # Registries have other host names inside their network, so only the path counts.
         repository = site.platform.engine.reference.partition("/")[2]
         if f"{repository}/".startswith(prefixes):
+            site.platform.engine.versions.expire()
             shared().notice(name)
     return "", 202
 

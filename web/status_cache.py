@@ -14,7 +14,6 @@ from engine.platform import Platform
 _FRESH = timedelta(seconds=2)
 # While the registry is down, viewers do not wait for it each time.
 _AGAIN = timedelta(seconds=5)
-_LIST_AGAIN = timedelta(minutes=1)
 _KEEP_ANYWAY = timedelta(minutes=1)
 _PATIENCE_SECONDS = 2.0
 _KNOWN_CHANGES = 200
@@ -69,8 +68,6 @@ class Board:
         self._asking: Future[Seen] | None = None
         self._kept_at: datetime | None = None
         self._expired = False
-        self._listed_at: datetime | None = None
-        self._versions: dict[str, str] = {}
         self._opened: tuple[tuple[Change, ...], datetime | None] = ((), None)
         self._changes: dict[str, SeenChange] = {}
         self._stored: Seen | None = None
@@ -131,7 +128,7 @@ class Board:
 
     def _ask(self, now: datetime) -> Seen:
         try:
-            rows = self._published(self._platform.engine.status(), now)
+            rows = self._platform.engine.versions.add_published(self._platform.engine.status())
         except PromotionError as error:
             seen = self._remembered(error)
         else:
@@ -139,19 +136,6 @@ class Board:
             self._remember(seen)
         self._known = seen
         return seen
-
-    def _published(
-        self, rows: tuple[EnvironmentStatus, ...], now: datetime
-    ) -> tuple[EnvironmentStatus, ...]:
-        """List tags at most once a minute, since a repository may have thousands."""
-        if self._listed_at is None or now - self._listed_at > _LIST_AGAIN:
-            named = self._platform.engine.add_published(rows)
-            self._versions = {row.name: row.published for row in named if row.published}
-            self._listed_at = now
-        return tuple(
-            replace(row, published=self._versions.get(row.name)) if row.awaits_build else row
-            for row in rows
-        )
 
     def _remember(self, seen: Seen) -> None:
         now = seen.at

@@ -1,74 +1,66 @@
-"""The version matrix: where each recent version is, was, goes, or failed to go."""
+"""The version matrix: where each version is, was, goes, or failed to go."""
 
-from dataclasses import dataclass
-
-from engine.domain.errors import PromotionError
+from engine.domain.change import Change
+from engine.domain.errors import PromotionError, RegistryError
+from engine.domain.versions import (
+    VersionPage,
+    VersionTags,
+    newest_first,
+    page_of,
+    place_versions,
+    select_versions,
+    with_changes,
+)
 from web.dashboard import failures
-from web.formatting import rank
 from web.site import Site
 from web.status_cache import Seen
 
-_VERSIONS = 12
+_VERSIONS = 20
 _CHANGES = 200
-WORDS = {
-    "live": "live",
-    "expected": "should be live",
-    "flight": "in flight",
-    "failed": "failed",
-    "was": "was here",
-    "published": "published",
-    "never": "never reached",
-}
+# Of the copy of the records, while the registry cannot list its tags.
+_RECORDED = 500
+_PATIENCE_SECONDS = 2.0
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A cell. `state` is a key of WORDS; `change` links to the change, if any."""
+def grid(site: Site, seen: Seen, after: str | None = None, limit: int = _VERSIONS) -> VersionPage:
+    """
+    Return a page of versions, newest first; the first page has those that run or move, too.
 
-    environment: str
-    state: str
-    change: str | None = None
-
-    @property
-    def words(self) -> str:
-        return WORDS[self.state]
-
-
-@dataclass(frozen=True)
-class Row:
-    version: str
-    cells: tuple[Cell, ...]
-
-
-def grid(site: Site, seen: Seen) -> tuple[Row, ...]:
-    """Return recent versions; StoreUnavailableError if the record copy cannot be read."""
-    kept = site.records.store
-    flights = {(c.version, c.target): c.id for c in seen.pending}
+    StoreUnavailableError if neither the registry nor the copy of the records can be read.
+    """
+    tags = _tags(site, seen)
+    every = select_versions(tags, seen.rows)
+    shown = page_of(every, limit + 1, after)
+    following = shown[limit - 1] if len(shown) > limit else None
+    versions = shown[:limit]
+    if after is None:
+        moving = (change.version for change in seen.pending if not change.waiver)
+        live = (each for row in seen.rows for each in (row.deployed_version, row.state.version))
+        versions = newest_first((*versions, *moving, *filter(None, live)))
+    reader, path = site.platform.engine.versions, site.platform.engine.path
     try:
-        failed = {(c.version, c.target): c.id for c in failures(site, _CHANGES)}
+        rows = reader.place(tags, seen.rows, versions)
+    except RegistryError:
+        rows = place_versions(path, tags, seen.rows, versions)
+    placed = with_changes(rows, seen.pending, recent_failures(site))
+    return VersionPage(placed, len(every), following)
+
+
+def recent_failures(site: Site) -> tuple[Change, ...]:
+    """Return the newest failed changes; none while the store cannot be read."""
+    try:
+        return failures(site, _CHANGES)
     except PromotionError:
-        failed = {}
-    asked = dict.fromkeys([*(version for version, _ in flights), *kept.versions(_VERSIONS)])
-    versions = tuple(asked)[:_VERSIONS]
-    live = {(row.deployed_version, row.name) for row in seen.rows}
-    expected = {(row.state.version, row.name) for row in seen.rows}
-    placed = kept.find_placements(versions)
-    names = site.platform.engine.path.names
+        return ()
 
-    def cell(version: str, name: str) -> Cell:
-        place = (version, name)
-        if place in flights:
-            return Cell(name, "flight", flights[place])
-        if place in live:
-            return Cell(name, "live")
-        if place in expected:
-            return Cell(name, "expected")
-        if place in placed:
-            return Cell(name, "was")
-        if place in failed:
-            return Cell(name, "failed", failed[place])
-        # A version further along the path was here before; builds leave no record.
-        return Cell(name, "published" if name == names[0] else "never")
 
-    newest = sorted(versions, key=rank, reverse=True)
-    return tuple(Row(v, tuple(cell(v, name) for name in names)) for v in newest)
+def _tags(site: Site, seen: Seen) -> VersionTags:
+    try:
+        return site.platform.engine.versions.tags(seen.rows, _PATIENCE_SECONDS)
+    except RegistryError:
+        kept = site.records.store
+        versions = kept.versions(_RECORDED)
+        placed = kept.find_placements(versions)
+        return VersionTags(
+            {each: {name for v, name in placed if v == each} for each in newest_first(versions)}
+        )

@@ -71,7 +71,7 @@ def _status(
             return server.status(environment, history)
     config = manifest.load(os.environ)
     with open_engine(config, needs=()) as engine:
-        rows = engine.add_published(engine.status(environment))
+        rows = engine.versions.add_published(engine.status(environment))
         pending = _in_flight(config, engine)
         responses = [_response(row, pending) for row in rows]
         if history is not None:

@@ -2,9 +2,12 @@
 
 import re
 from ipaddress import ip_address
+from pathlib import Path
 
 import httpx
 
+from engine.config.products import product_name
+from engine.config.yaml_loader import read_document
 from engine.domain.errors import ConfigError
 
 # RFC 6750, section 2.1.
@@ -48,3 +51,11 @@ def _loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def product_here() -> str | None:
+    """The product of the manifest in the working directory, which may be another file's."""
+    try:
+        return product_name(read_document(Path("manifest.yaml")))
+    except ConfigError:
+        return None

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +11,7 @@ from pydantic import ValidationError
 
 from cli.output import Answer
 from cli.progress import TerminalProgress
-from cli.remote.address import address_of, token_of
+from cli.remote.address import address_of, product_here, token_of
 from cli.remote.client import Api
 from cli.remote.errors import absent, known
 from cli.remote.follow_change import Following, output_of
@@ -20,12 +19,11 @@ from cli.remote.pagination import records
 from cli.remote.responses import StrangeAnswerError, is_judged, lists_registries, names_change, read
 from cli.render import audit, freeze, keys, promotion, rollback, signature, sync, waivers, webhooks
 from cli.render import change as changes
+from cli.render import versions as published
 from cli.render.status import render_products, render_status, with_history
-from engine.config.products import product_name
-from engine.config.yaml_loader import read_document
 from engine.domain.audit import Anchor
 from engine.domain.change import ChangeState
-from engine.domain.errors import ConfigError, UsageError
+from engine.domain.errors import UsageError
 from engine.domain.gate import GateKind
 from engine.domain.overrides import Overrides
 from engine.domain.text import reason_text
@@ -41,6 +39,7 @@ from engine.responses.rollback import RollbackInput, RollbackResponse
 from engine.responses.signature import SignatureResponse
 from engine.responses.status import EnvironmentResponse, EnvironmentWindows
 from engine.responses.sync import SyncResponse
+from engine.responses.versions import VersionsResponse
 from engine.responses.waivers import WaiveInput, WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
 
@@ -53,7 +52,7 @@ def asking(address: str, token: str, trace_id: str, product: str | None) -> Iter
     """Open the commands of the server at `address` for `product`, authenticated with `token`."""
     place, shown = address_of(address), token_of(token)
     with closing(Api(place, shown, trace_id, product)) as api, _refusing_strange_answers(api):
-        if product is None and (found := _product_here()) in _products(api, found):
+        if product is None and (found := product_here()) in _products(api, found):
             api.choose(found)
         try:
             yield Commands(api, trace_id)
@@ -73,14 +72,6 @@ def _refusing_strange_answers(api: Api) -> Iterator[None]:
         yield
     except (StrangeAnswerError, ValidationError) as error:
         raise api.strange(str(error).partition("\n")[0]) from error
-
-
-def _product_here() -> str | None:
-    """The product of the manifest in the working directory, which may be another file's."""
-    try:
-        return product_name(read_document(Path("manifest.yaml")))
-    except ConfigError:
-        return None
 
 
 def _products(api: Api, wanted: str | None) -> tuple[str, ...]:
@@ -207,6 +198,10 @@ class Commands:
             read_history = partial(self._history, history)
             shown = [with_history(row, partial(read_history, row.environment)) for row in shown]
         return render_status(shown)
+
+    def versions(self, environment: str | None, limit: int, after: str | None) -> Answer:
+        query = {"environment": environment, "limit": str(limit), "after": after}
+        return published.render(read(VersionsResponse, self.api.get("versions", query)))
 
     def windows(self, environment: str | None) -> list[EnvironmentWindows]:
         rows = self._rows(environment)

@@ -47,6 +47,7 @@ from engine.responses.status import (
 )
 from engine.responses.sync import SyncResponse
 from engine.responses.verdict import VerdictResponse
+from engine.responses.versions import VersionsResponse
 from engine.responses.waivers import WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
 from web.authentication import UnauthenticatedError
@@ -97,6 +98,7 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     "platform release": (ReleaseResponse,),
     "platform retention": (RetentionResponse,),
     "platform waivers": (WaiversResponse,),
+    "platform versions": (VersionsResponse,),
     "platform changes": (list[ChangeResponse], FailureResponse),
     "platform changes show": (ChangeResponse, GateOutputResponse, FailureResponse),
     "platform approve": (ChangeResponse, FailureResponse),

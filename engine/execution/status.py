@@ -52,23 +52,6 @@ def _after(path: PromotionPath, name: str) -> str:
     return path.source(name) if path.branches and path.sources(name) else ""
 
 
-def with_published(
-    runner: Runner, rows: tuple[EnvironmentStatus, ...]
-) -> tuple[EnvironmentStatus, ...]:
-    """Add the newest published version to an empty first environment; see Engine."""
-    path = runner.path
-    first = path.environments[0].name
-    if not any(row.name == first and row.awaits_build for row in rows):
-        return rows
-    try:
-        readings = [path.read(tag) for tag in runner.registry.tags()]
-    except RegistryError:
-        return rows
-    found = [r.version for r in readings if r and r.environment == first]
-    newest = str(max(found, key=lambda version: version.precedence)) if found else None
-    return tuple(replace(r, published=newest) if r.name == first else r for r in rows)
-
-
 def _row(
     runner: Runner,
     place: Environment,

@@ -35,6 +35,7 @@ _UNKNOWN: Document = {
             "records",
             "statements",
             "tags",
+            "versions",
             "warnings",
         ),
         (),

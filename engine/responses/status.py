@@ -187,18 +187,3 @@ class LastStatus(Response):
 
     last_known: tuple[EnvironmentResponse, ...]
     read_at: UtcTime | None
-
-
-class VersionCell(Response):
-    """The state of one version in one environment."""
-
-    environment: str
-    state: str
-    change_id: str | None
-
-
-class VersionResponse(Response):
-    """One version and its state in every environment."""
-
-    version: str
-    environments: tuple[VersionCell, ...]

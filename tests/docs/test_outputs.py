@@ -46,6 +46,8 @@ COMMANDS = (
     ("audit history", "audit history --since nonsense", 2),
     ("audit repair", "audit repair --env prod", 0),
     ("audit repair", "audit repair --env nowhere", 2),
+    ("versions", "versions", 0),
+    ("versions", "versions --env nowhere", 2),
     ("sync", "sync", 0),
     ("sync", "sync --env nowhere", 2),
     ("webhooks", "webhooks", 0),

@@ -69,12 +69,15 @@ def test_environment_versions_and_output_match_the_command_line(busy: Stage) -> 
     [change] = busy.json("/api/v1/changes")
 
     staging = busy.json("/api/v1/environments/staging")
+    printed = Floe(busy.folder).run("platform", "versions", "--output", "json").document
     versions = busy.json("/api/v1/versions")
     output = busy.client.get(f"/api/v1/changes/{change['change_id']}/output/tests")
 
     assert (staging["version"], staging["locked"]) == ("v1.0.0", True)
     assert [record["kind"] for record in staging["history"]] == ["lock", "promotion"]
-    states = {cell["environment"]: cell["state"] for cell in versions[0]["environments"]}
+    assert versions["versions"] == printed["versions"]
+    cells = versions["versions"][1]["environments"]
+    states = {cell["environment"]: cell["state"] for cell in cells}
     assert states == {"dev": "published", "staging": "live", "prod": "in flight"}
     assert (output.text, output.mimetype) == ("ran\n", "text/plain")
 
