@@ -28,6 +28,7 @@ from engine.config.models import Artifacts
 from engine.config.people import Identity, Slack
 from engine.config.server_models import OF_SERVER, ProductFile, ProductLedger, ProductSlack
 from engine.config.tightening import (
+    keep_order,
     loosened_rules,
     redirected_credentials,
     replaced_settings,
@@ -184,7 +185,9 @@ class ProductReader:
         context: ManifestContext,
     ) -> Iterator[Problem]:
         """Find the rules that are looser than the defaults, which all products must meet."""
+        exact = ".".join(ENVIRONMENTS) in self.may_override
         tree = merge(defaults, unmentioned_settings(own, defaults))
+        tree = keep_order(tree, defaults, exact=exact)
         artifacts = Artifacts.model_validate(tree, context=context)
         required = product_config(self.server, artifacts, config.file, (), product=config.product)
         before, after = (

@@ -10,6 +10,7 @@ from engine.config.merging import REPEATED
 from engine.config.server_models import ProductLedger, ServerFile
 from engine.config.validation_context import PlacedText
 from engine.config.yaml_loader import Key
+from engine.domain.path_changes import keeps_order
 from engine.domain.policy_changes import compare_policies
 from engine.domain.policy_document import PolicyDocument
 from engine.domain.rule_changes import ChangeKind, RuleChange
@@ -21,6 +22,7 @@ _NEUTRAL = ("timeout_seconds", "env", "message", "scanner_format")
 _TLS = ("registry.tls", "registry.insecure")
 _FIXED = (*_TLS, "promotion.audit")
 _LISTS = tuple(f"promotion.{name}" for name in REPEATED)
+_ORDER = ("after", "from")
 _CREDENTIALS = ("basic", "token")
 _BY_GATE = ("gates", "gate_commands")
 
@@ -36,17 +38,23 @@ def loosened_rules(
     moot = _moot_windows(before, after)
     for change in compare_policies(before, after):
         rule = _rule(change)
-        if rule in moot:
+        if rule in moot or _keeps_order(change, before, after):
             continue
         neutral = change.kind is ChangeKind.OTHER and rule.rpartition(".")[2] in _NEUTRAL
         if change.kind is ChangeKind.STRICTER or neutral or _allows(may_override, rule):
             continue
-        looser = "looser than" if change.kind is ChangeKind.LOOSER else "not as in"
+        skips = change.kind is ChangeKind.LOOSER or change.rule == "after"
+        looser = "looser than" if skips else "not as in"
         yield Problem(
             _place(change, after),
             f"is {looser} the defaults of {server}: {change.text}. Remove it here, or add "
             f"{rule} to defaults.may_override there",
         )
+
+
+def _keeps_order(change: RuleChange, before: PolicyDocument, after: PolicyDocument) -> bool:
+    place = change.environment
+    return change.rule == "after" and bool(place and keeps_order(place, before.path, after.path))
 
 
 def _moot_windows(before: PolicyDocument, after: PolicyDocument) -> set[str]:
@@ -155,6 +163,33 @@ def unmentioned_settings(own: Mapping[str, Any], defaults: Mapping[str, Any]) ->
         for each in promotion.get("environments", ())
     ]
     return {"registry": registry, "promotion": {k: v for k, v in free.items() if v}}
+
+
+def keep_order(
+    tree: Mapping[str, Any], defaults: Mapping[str, Any], *, exact: bool
+) -> dict[str, Any]:
+    """
+    Copy `tree`, with each environment of the defaults after the same ones as there.
+
+    `exact`: the product has a path of its own, and may order it.
+    """
+    orders: dict[str | None, dict[str, Any]] = {}
+    before: str | None = None
+    for each in Node(defaults)[_PATH].items:
+        follows = {"after": [before]} if before else {}
+        before = each["name"].text
+        orders[before] = {**follows, **{key: each[key].value for key in _ORDER if each[key]}}
+    environments = []
+    for each in Node(tree)[_PATH].items:
+        entry: Any = each.value
+        order = orders.get(each["name"].text)
+        if exact or order is not None:
+            entry = {key: value for key, value in entry.items() if key not in _ORDER}
+            entry |= {} if exact or order is None else order
+        environments.append(entry)
+    if not environments:
+        return {**tree}
+    return {**tree, "promotion": {**tree["promotion"], "environments": environments}}
 
 
 def override_problems(tree: Mapping[str, Any]) -> Iterator[Problem]:

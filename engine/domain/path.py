@@ -1,7 +1,7 @@
 """The promotion path, and the parsing of its tags."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from engine.domain.artifact import Tag, Version
@@ -108,6 +108,28 @@ class PromotionPath:
             ways = [passed[source.name] | {source.name} for source in self.sources(each.name)]
             join = frozenset.intersection if each.any_source else frozenset.union
             passed[each.name] = join(*ways) if ways else frozenset()
+        return passed[target]
+
+    def conditions(self, target: str) -> frozenset[frozenset[str]]:
+        """Groups of environments: each version must pass one of each group before `target`."""
+        required = self.required(target)
+        choices = [each for each in (*required, target) if self.environment(each).any_source]
+        return frozenset(
+            {
+                *(frozenset({name}) for name in required),
+                *(frozenset(source.name for source in self.sources(each)) for each in choices),
+            }
+        )
+
+    def passes(self, target: str, names: Collection[str]) -> bool:
+        """Whether each version must pass one of `names` before `target`."""
+        passed: dict[str, bool] = {}
+        for each in self.environments:
+            join = all if each.any_source else any
+            sources = self.sources(each.name)
+            passed[each.name] = bool(sources) and join(
+                source.name in names or passed[source.name] for source in sources
+            )
         return passed[target]
 
     def later(self, name: str) -> tuple[str, ...]:

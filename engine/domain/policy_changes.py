@@ -1,11 +1,11 @@
 """Compare the rules of two configurations, and say which became looser or stricter."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
 from engine.domain.approval_changes import BREAK_GLASS, DELEGATES, ESCALATION, compare_rules
-from engine.domain.path import PromotionPath
+from engine.domain.path_changes import list_changes, order_changes
 from engine.domain.policy_document import PolicyDocument
 from engine.domain.rule_changes import (
     LOOSER,
@@ -25,12 +25,10 @@ from engine.domain.rule_changes import (
     place,
     ranked,
     section,
-    show,
     subtract,
 )
 from engine.domain.window_changes import window_changes
 
-_PATH = "artifacts.promotion.environments"
 _WHO = ("required", "groups", "operators", "rules")
 _EVERYONE = "every verified operator"
 
@@ -45,9 +43,11 @@ def compare_policies(before: PolicyDocument, after: PolicyDocument) -> tuple[Rul
     if before.digest == after.digest:
         return ()
     one, two = before.rules, after.rules
+    environments = [name_entries(each["environments"], "name") for each in (one, two)]
     found = (
-        *_path_changes(*(name_entries(each["environments"], "name") for each in (one, two))),
-        *_order_changes(before, after),
+        *list_changes([*environments[0]], [*environments[1]], (before.path, after.path)),
+        *_environment_changes(*environments),
+        *order_changes(before.path, after.path),
         *_PRODUCT("", _without(one, "environments"), _without(two, "environments")),
     )
     return found or (
@@ -55,61 +55,13 @@ def compare_policies(before: PolicyDocument, after: PolicyDocument) -> tuple[Rul
     )
 
 
-def _path_changes(
+def _environment_changes(
     before: Mapping[str, dict[str, Any]], after: Mapping[str, dict[str, Any]]
 ) -> Iterator[RuleChange]:
-    """An environment that versions must pass before another one is a rule of that one."""
-    paths = [*before], [*after]
-    for name in subtract(*paths):
-        yield _on_path("removes", name, paths[0], paths)
-    for name in subtract(*reversed(paths)):
-        yield _on_path("adds", name, paths[1], paths)
-    common = [[name for name in path if name in before and name in after] for path in paths]
-    if common[0] != common[1]:
-        yield changed(OTHER, _PATH, *paths, "another order")
-    for name in common[1]:
-        for change in _environment(before[name], after[name]):
-            yield change.inside(name)
-
-
-def _order_changes(before: PolicyDocument, after: PolicyDocument) -> Iterator[RuleChange]:
-    """
-    Judge `after` and `from` by the environments that versions must pass.
-
-    Without `after`, an environment that follows a new one follows its predecessor no more.
-    """
-    paths = before.path, after.path
-    common = [[name for name in path.names if _is_on(name, paths)] for path in paths]
-    for name in common[1]:
-        shown = [path.source(name) for path in paths]
-        if shown[0] == shown[1]:
-            continue
-        one, two = (path.required(name) for path in paths)
-        kept = [each.intersection(common[1]) for each in (one, two)]
-        kind = _order_kind(one, two)
-        if kind is OTHER:
-            kind = _order_kind(*kept)
-        known, new = (path.environment(name) for path in paths)
-        written = (known.after, known.any_source) != (new.after, new.any_source)
-        if written or (common[0] == common[1] and kept[0] != kept[1]):
-            yield changed(kind, "after", *shown).inside(name)
-
-
-def _is_on(name: str, paths: Sequence[PromotionPath]) -> bool:
-    return all(name in path.names for path in paths)
-
-
-def _order_kind(before: frozenset[str], after: frozenset[str]) -> ChangeKind:
-    return STRICTER if before < after else LOOSER if after < before else OTHER
-
-
-def _on_path(
-    verb: str, name: str, path: list[str], paths: tuple[list[str], list[str]]
-) -> RuleChange:
-    later = [each for each in path[path.index(name) :] if each in paths[0] and each in paths[1]]
-    kind = (STRICTER if verb == "adds" else LOOSER) if later else OTHER
-    note = f"{verb} {show(name)}" + (f" before {show(later[0])}" if later else "")
-    return changed(kind, _PATH, *paths, note)
+    for name in after:
+        if name in before:
+            for change in _environment(before[name], after[name]):
+                yield change.inside(name)
 
 
 def _environment(before: dict[str, Any], after: dict[str, Any]) -> Iterator[RuleChange]:

@@ -74,6 +74,9 @@ def test_refusal_names_file_and_line(tmp_path: Path) -> None:
         ("after: [eu, us]", "after: [eu, us], from: any", "looser"),
         ("after: [eu]", "after: [dev]", "looser"),
         ("after: [eu]", "after: [us]", "other"),
+        ("after: [eu, us], from: any", "after: [dev]", "looser"),
+        ("after: [eu, us], from: any", "after: [eu]", "stricter"),
+        ("after: [eu]", "after: [dev, eu]", "other"),
     ],
 )
 def test_comparison_says_which_environments_must_be_passed(
@@ -113,3 +116,27 @@ def test_new_environment_does_not_take_the_place_of_a_predecessor(
 
     assert [f"{e.kind} {e.text}" for e in there if e.rule == "after"] == changes
     assert [e.kind.opposite for e in back] == [e.kind for e in there]
+
+
+@pytest.mark.parametrize(
+    ("after", "kind"),
+    [
+        ("{name: qa, after: [dev]}, {name: prod, after: [staging]}", "other"),
+        ("{name: qa, after: [dev]}, {name: prod, after: [staging, qa], from: any}", "other"),
+        ("{name: qa, after: [dev]}, {name: prod, after: [staging, qa]}", "stricter"),
+        ("{name: qa}, {name: prod}", "stricter"),
+    ],
+)
+def test_new_environment_is_stricter_if_versions_must_pass_it(
+    tmp_path: Path, after: str, kind: str
+) -> None:
+    one, two = (
+        config(tmp_path, f"{{name: dev}}, {{name: staging}}, {rest}").policy
+        for rest in ("{name: prod}", after)
+    )
+
+    there, back = (compare_policies(*both)[0] for both in ((one, two), (two, one)))
+
+    assert there.rule == PLACE
+    assert (there.kind, back.kind.opposite) == (kind, kind)
+    assert ("(adds qa before prod)" in there.text) is (kind == "stricter")
