@@ -18,6 +18,7 @@ from engine.audit.head_verifier import check_hint, check_known_head
 from engine.audit.meaning_verifier import MeaningVerifier
 from engine.audit.past_moves import PastMoves, open_moves
 from engine.audit.policies import Policies
+from engine.audit.rollback_targets import note_lost_target
 from engine.audit.signatures import Signatures
 from engine.audit.snapshot import Snapshot
 from engine.audit.tag_verifier import Tags
@@ -194,5 +195,6 @@ class Verification:
         tags.check_recorded(summary.tags, remarks)
         if complete:
             tags.check_unrecorded(snapshot, summary.tags, remarks)
+        note_lost_target(self.registry, self.ledger, snapshot.environment, remarks)
         head = snapshot.head.entry if snapshot.head else None
         tags.check_latest(snapshot, head.state if head else EMPTY, remarks)

@@ -40,6 +40,7 @@ class RemarkKind(StrEnum):
     UNJUDGED = "unjudged"  # a rule could not be judged, since a ledger cannot be read
     POLICY = "policy"  # records made under another configuration
     COMPLETING = "completing"  # committed, and `latest` has yet to follow
+    ROLLBACK = "rollback"  # the version to which a rollback would return is gone
     UNCOMMITTED = "uncommitted"  # an audit backend has a record that never took effect
     INTERRUPTED = "interrupted"  # the run of the newest entry lacks its last steps
     UNREMEMBERED = "unremembered"  # the state directory could not store the head

@@ -277,3 +277,13 @@ def test_unknown_policy_is_refused_with_those_there_are(used_platform: Path) -> 
 
     assert done.code == 2
     assert "No policy begins with sha256:0000. Policies in " in done.err
+
+
+def test_lost_rollback_target_is_a_note(platform: Path) -> None:
+    hand(platform).remove_manifest("v1.2.2-staging")
+
+    verified = floe(platform, "audit", "verify")
+
+    assert verified.code == 0
+    shown = " ".join(verified.out.split())
+    assert "note rollback: staging cannot be rolled back to v1.2.2, which ran before" in shown
