@@ -247,12 +247,13 @@ class FeedFollower:
             if not waits or channel is None or target is None or change.expires_at is None:
                 continue
             asked = self._messages.location(f"{change.id}:ask")
-            escalated = change.escalates_at is not None and now >= change.escalates_at
-            if escalated and asked and change.missing_approvals:
+            if not asked or not change.missing_approvals:
+                continue
+            if change.escalates_at is not None and now >= change.escalates_at:
                 further = self._mention(change.escalates_to)
                 self._messages.ensure(channel, escalation_message(change, further))
             left = timedelta(seconds=target.approvals.expires_after_seconds) / 2
-            if now >= change.expires_at - left and asked:
+            if now >= change.expires_at - left:
                 self._messages.ensure(channel, reminder_message(change, self._approvers(change)))
 
     def _approvers(self, change: Change) -> str:

@@ -105,9 +105,9 @@ def waiting(change: Change) -> str:
         case ChangeState.SCHEDULED if change.scheduled_at:
             return f"scheduled for {moment(change.scheduled_at)}"
         case ChangeState.AWAITING_APPROVAL if change.closed_by and not change.missing_approvals:
-            return f"approved, closed by window '{change.closed_by}'"
+            return f"approved, closed by window '{change.closed_by}'{_until(change)}"
         case ChangeState.AWAITING_APPROVAL if not change.missing_approvals:
-            return "approved, waits for the lock to end"
+            return f"approved, waits for the lock to end{_until(change)}"
         case ChangeState.AWAITING_APPROVAL:
             given = len(change.approvals)
             who = f" from {' or '.join(change.groups)}" if change.groups else ""
@@ -116,6 +116,10 @@ def waiting(change: Change) -> str:
             return f"awaiting {given + 1} of {change.required}{who}"
         case state:
             return state.value.replace("_", " ")
+
+
+def _until(change: Change) -> str:
+    return f" until {moment(change.opens_at)}" if change.opens_at else ""
 
 
 def _in_flight(pending: tuple[Change, ...]) -> Iterator[Chip]:

@@ -92,6 +92,8 @@ def status_text(change: Change, gates: GateProgress) -> str:
             return f"Checking, gates {done}/{gates.total} :hourglass_flowing_sand:"
         case ChangeState.CHECKING:
             return "Checking :hourglass_flowing_sand:"
+        case ChangeState.AWAITING_APPROVAL if change.held_back:
+            return f"Approved, {held_text(change)} :hourglass:"
         case ChangeState.AWAITING_APPROVAL:
             given = f"{len(change.approvals)} of {change.required}"
             return f"Waiting for approval, {given} :hand:"
@@ -101,6 +103,16 @@ def status_text(change: Change, gates: GateProgress) -> str:
             return f"{done_word(change)} :white_check_mark:"
         case _:
             return _STATUS_TEXTS[change.state]
+
+
+def held_text(change: Change) -> str:
+    """The window or the lock that holds an approved change back, and its end."""
+    until = format_time(change.opens_at) if change.opens_at else ""
+    if change.closed_by:
+        end = f" until {until}" if until else ""
+        return f"waits: {change.target} is closed by window '{escape(change.closed_by, 80)}'{end}"
+    end = f", at the latest {until}" if until else ""
+    return f"waits until {change.target} is unlocked{end}"
 
 
 def done_word(change: Change) -> str:
@@ -180,6 +192,9 @@ def _outcome(change: Change, rendering: RenderingContext, request_link: str | No
     match change.state:
         case ChangeState.CHECKING:
             return []
+        case ChangeState.AWAITING_APPROVAL if change.held_back:
+            text = f"{approvals_text(change)}. It starts on its own once {change.target} opens."
+            return [section("out", text)]
         case ChangeState.AWAITING_APPROVAL:
             place = f"<{request_link}|in the thread>" if request_link else "in the thread"
             requester = mention(change.requester.name, change.requester.id)
@@ -236,7 +251,9 @@ def _blockers(change: Change, reason: str, rendering: RenderingContext) -> str:
 
 
 def _footer(change: Change, rendering: RenderingContext) -> str:
-    expires = change.expires_at if change.state is ChangeState.AWAITING_APPROVAL else None
+    waits = change.state is ChangeState.AWAITING_APPROVAL
+    # Of an approved change, the approval expires.
+    expires = change.deadline if waits else None
     until = f" · expires {format_time(expires)}" if expires else ""
     requested = f"requested {format_time(change.created_at)}"
     if change.scheduled_at and change.state is ChangeState.AWAITING_APPROVAL:

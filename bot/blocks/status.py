@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.blocks.change import change_title
+from bot.blocks.change import change_title, held_text
 from bot.blocks.elements import (
     SECTION,
     Block,
@@ -104,7 +104,9 @@ def _lock(row: EnvironmentStatus, rendering: RenderingContext) -> str:
 
 def change_line(change: Change, rendering: RenderingContext) -> str:
     state = change.state.value.replace("_", " ")
-    waits = change.state is ChangeState.AWAITING_APPROVAL
+    if change.held_back:
+        state = f"approved, {held_text(change)}"
+    waits = change.state is ChangeState.AWAITING_APPROVAL and not change.held_back
     given = f", {len(change.approvals)} of {change.required} approvals" if waits else ""
     by = f"requested by {rendering.mention(change.requester.name)}"
     return f"{rendering.details_link(change)}{escape(change_title(change))} · {state}{given} · {by}"

@@ -9,6 +9,7 @@ from bot.blocks.change import (
     done_word,
     end_text,
     gate_summary,
+    held_text,
     mention_approver,
     rule_lines,
     warning_blocks,
@@ -45,13 +46,10 @@ def approval_request(change: Change, rendering: RenderingContext, approvers: str
     `approvers` mentions the people who may approve.
     """
     key, step = f"{change.id}:ask", escape(describe_step(change))
-    if change.state is not ChangeState.AWAITING_APPROVAL:
+    if change.state is not ChangeState.AWAITING_APPROVAL or change.held_back:
         text = f"{step}: {_outcome(change, rendering)}"
-        stop = (
-            (actions(f"decide:{change.id}", _reject(change)),)
-            if change.state is ChangeState.SCHEDULED
-            else ()
-        )
+        may_stop = change.held_back or change.state is ChangeState.SCHEDULED
+        stop = (actions(f"decide:{change.id}", _reject(change)),) if may_stop else ()
         return Payload(text, (section(key, text), *stop))
     results = f"{gate_summary(change.gate_results)}. " if change.gate_results else ""
     requester = mention(change.requester.name, change.requester.id)
@@ -150,6 +148,8 @@ def _outcome(change: Change, rendering: RenderingContext) -> str:
     match change.state:
         case ChangeState.EXECUTING:
             return f"{approvals_text(change) or 'approved'}, in progress"
+        case ChangeState.AWAITING_APPROVAL:
+            return f"{approvals_text(change)}, {held_text(change)}"
         case ChangeState.SCHEDULED:
             return f"{approvals_text(change) or 'approved'}{_scheduled(change)}"
         case ChangeState.PROMOTED:

@@ -69,7 +69,9 @@ class Schedule:
             own = change.requester.same_as(operator)
             self._refuse(change, operator, own=own)
             again = own and change.required > 0
-            after = change.model_copy(update={"scheduled_at": at, "closed_by": ""})
+            after = change.model_copy(
+                update={"scheduled_at": at, "closed_by": "", "opens_at": None}
+            )
             if again:
                 after = after.model_copy(update={"approvals": (), "approvers": ()})
                 after = after.model_copy(update=waiting_fields(self.runner, after))

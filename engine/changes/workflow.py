@@ -249,11 +249,12 @@ class Progression:
     def _hold_back(self, change: Change, error: PromotionError) -> Change:
         """Wait until the environment opens, at most until the last approval is an hour old."""
         kind, why, window = "locked", str(error), ""
+        opens_at = error.details.get("opens_at") or error.details.get("expires_at")
         if isinstance(error, WindowClosedError):
             kind, window = "closed", str(error.details.get("window") or "")
             why = f"{why}. Its approval expires {change.deadline:%Y-%m-%d %H:%M} UTC"
         waits = ChangeState.AWAITING_APPROVAL
-        return self._move(change, waits, kind, why, closed_by=window)
+        return self._move(change, waits, kind, why, closed_by=window, opens_at=opens_at)
 
     def _renew_claim(self) -> None:
         """Called before each effect; ClaimLostError when another worker has the change."""

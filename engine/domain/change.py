@@ -167,6 +167,8 @@ class Change(Value):
     scheduled_at: UtcTime | None = Field(default=None, exclude_if=is_unset)
     # The freeze window that holds it back after its approval.
     closed_by: str = Field(default="", exclude_if=is_unset)
+    # When the window or the lock that holds it back was going to end.
+    opens_at: UtcTime | None = Field(default=None, exclude_if=is_unset)
 
     @property
     def open(self) -> bool:
@@ -180,6 +182,12 @@ class Change(Value):
     @property
     def missing_approvals(self) -> int:
         return max(0, self.required - len(self.approvals))
+
+    @property
+    def held_back(self) -> bool:
+        """Whether it is approved, and waits until a lock or a freeze window ends."""
+        approved = self.required > 0 and not self.missing_approvals
+        return approved and self.state is ChangeState.AWAITING_APPROVAL
 
     @property
     def open_rules(self) -> tuple[RuleState, ...]:
