@@ -115,6 +115,7 @@ def webhook_sender_of(config: Config, metrics: Metrics) -> WebhookSender:
             timeout_seconds=hook.timeout_seconds,
             retry_count=hook.retry_count,
             secret=_plain(hook.secret) if hook.secret else None,
+            format=hook.format,
         )
         for hook in config.webhooks
     )

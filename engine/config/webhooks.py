@@ -1,8 +1,8 @@
 """The section `artifacts.promotion.webhooks`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, model_validator
 
 from engine.config.environment_variables import Filled, SecretUrl
 from engine.config.field_types import AtLeastOne, Given, HeaderName, Section
@@ -32,8 +32,22 @@ class Webhook(Section):
     retry_count: Annotated[int, Strict()] = Field(
         default=3, ge=0, le=10, description="attempts after the first"
     )
+    format: Literal["floe", "cdevents"] = Field(
+        default="floe",
+        description="floe: the payload of floe; cdevents: CDEvents, for promote and rollback only",
+    )
     secret: Given[Filled] = Field(
         default=None,
         description="signs the request by Standard Webhooks",
         examples=["${HOOK_SECRET}"],
     )
+
+    @model_validator(mode="after")
+    def _has_events(self) -> Self:
+        others = sorted({*self.events} - {"promote", "rollback"})
+        if self.format == "cdevents" and others:
+            raise ValueError(
+                f"format cdevents has no event for {', '.join(others)}: list promote and rollback "
+                "only, and the others at a webhook of their own"
+            )
+        return self

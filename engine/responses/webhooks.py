@@ -15,7 +15,7 @@ class FailedDelivery(Response):
 
     id: str = Field(description="ID of the delivery; the receiver's webhook-id")
     to: str | None = Field(description="scheme and host; null when no longer configured")
-    event: str = Field(description="promote, rollback, lock or unlock")
+    event: str = Field(description="promote, rollback, lock, …, or the type of a CDEvent")
     record_id: str = Field(description="ID of the record that was announced")
     created_at: UtcTime = Field(description="time of the first attempt")
     attempts: int = Field(description="number of attempts")

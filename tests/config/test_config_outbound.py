@@ -52,6 +52,18 @@ def test_webhook_gets_promotions_and_rollbacks_and_resolved_secrets(
     assert not [secret for secret in ("t0k3n", "s1gn", "p4th") if secret in repr(config)]
 
 
+def test_cdevents_are_for_promotions_and_rollbacks(tmp_path: Path) -> None:
+    def webhook(events: str) -> str:
+        fields = f"url: 'https://events.example.com', format: cdevents{events}"
+        return manifest(promotion=f"webhooks: [{{{fields}}}]")
+
+    (hook,) = load(tmp_path, webhook("")).webhooks
+    (found,) = problems(tmp_path, webhook(", events: [promote, lock]"))
+
+    assert (hook.format, hook.events) == ("cdevents", ("promote", "rollback"))
+    assert "format cdevents has no event for lock: list promote and rollback only" in found
+
+
 def test_misspelled_backend_is_parsed_as_a_plugin(tmp_path: Path) -> None:
     text = manifest(promotion="audit: {backend: databse, path: audit.db}")
 

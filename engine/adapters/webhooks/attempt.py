@@ -10,6 +10,7 @@ from enum import Enum
 
 import httpx
 
+from engine.adapters.webhooks.cdevents import CONTENT_TYPE, is_cdevent
 from engine.adapters.webhooks.hook import Hook
 from engine.config.proxies import translate_proxy_errors
 from engine.domain.delivery import Delivery
@@ -49,7 +50,8 @@ def attempt(
     hook: Hook, delivery: Delivery, tls: ssl.SSLContext, seconds: float, now: datetime
 ) -> Outcome:
     """Send `delivery` once; no exception of httpx leaves this."""
-    ours = {"Content-Type": "application/json", "User-Agent": "floe"}
+    content_type = CONTENT_TYPE if is_cdevent(delivery.event) else "application/json"
+    ours = {"Content-Type": content_type, "User-Agent": "floe"}
     headers = {**hook.headers, **ours, **hook.signature(delivery.id, delivery.body, now)}
     try:
         return _judged(*_status(hook, delivery.body, headers, tls, seconds))

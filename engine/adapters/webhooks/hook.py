@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,6 +33,7 @@ class Hook:
     timeout_seconds: float = 30
     retry_count: int = 3
     secret: str | None = field(default=None, repr=False)
+    format: Literal["floe", "cdevents"] = "floe"
 
     def __post_init__(self) -> None:
         try:

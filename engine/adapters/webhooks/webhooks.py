@@ -12,6 +12,7 @@ from functools import cache, partial
 from uuid import NAMESPACE_URL, uuid5
 
 from engine.adapters.webhooks.attempt import Ending, Outcome, attempt, quiet
+from engine.adapters.webhooks.cdevents import body_of_cdevent, cdevent_type
 from engine.adapters.webhooks.hook import Hook
 from engine.adapters.webhooks.payload import body_of, event_of
 from engine.adapters.webhooks.underway import UnderWay
@@ -54,25 +55,33 @@ class Webhooks:
         event = event_of(record)
         if event is None:
             return
-        now, body = self.clock.now(), body_of(record, anchor, self.product)
+        now, bodies = self.clock.now(), self._bodies(record, event, anchor)
         deliveries = [
             Delivery(
                 _id(qualified(self.product, record.id), index),
                 index,
                 hook.address,
-                event,
-                record.id,
-                body,
+                *bodies[hook.format],
                 now,
                 product=self.product,
             )
             for index, hook in enumerate(self.hooks)
-            if event in hook.events
+            if event in hook.events and hook.format in bodies
         ]
         try:
             self.outbox.add(deliveries)
         except StoreUnavailableError as error:
             _log.warning("webhook deliveries of %s %s are lost: %s", record.kind, record.id, error)
+
+    def _bodies(
+        self, record: AnyRecord, event: str, anchor: str | None
+    ) -> dict[str, tuple[str, str, bytes]]:
+        """Build the event, the ID and the body of `record` in each format that has it."""
+        bodies = {"floe": (event, record.id, body_of(record, anchor, self.product))}
+        if kind := cdevent_type(record):
+            body = body_of_cdevent(record, anchor, self.product)
+            bodies["cdevents"] = (kind, record.id, body)
+        return bodies
 
     def deliver_due(self, seconds: float = _COMMAND_SECONDS) -> None:
         """
