@@ -42,6 +42,7 @@ platform = LazyGroup(
         "status": ("cli.commands.status:status", "Show which version each environment runs."),
         "versions": ("cli.commands.versions:versions", "List published versions, newest first."),
         "windows": ("cli.commands.windows:windows", "Show when environments open and close."),
+        "dora": ("cli.commands.dora:dora", "Show how often and how safely versions change."),
         "attest": ("cli.commands.attest:attest", "State which versions may run."),
         "retention": ("cli.commands.retention:retention", "List the tags that cleanup must keep."),
         "release": ("cli.commands.freeze:release", "Release a version from quarantine."),

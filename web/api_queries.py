@@ -4,12 +4,11 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, jsonify, request
 
-from engine.bootstrap.server import judge_digest
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.gate import GateKind
 from engine.domain.parsing import parse_version
-from engine.domain.selection import Selection, parse_anchor, parse_digest
+from engine.domain.selection import Selection, parse_anchor
 from engine.domain.status import EnvironmentStatus
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
@@ -23,7 +22,6 @@ from engine.responses.status import (
     EnvironmentResponse,
     LastStatus,
 )
-from engine.responses.verdict import VerdictResponse
 from engine.responses.versions import VersionsResponse
 from engine.responses.waivers import WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
@@ -171,18 +169,6 @@ def waivers() -> Response:
         rows = tuple(row for row in rows if row.name == name)
     response = WaiversResponse.of(rows, engine.reference, engine.now(), _trace())
     return jsonify(response.document())
-
-
-@api.get("/verdict")
-def verdict() -> Response:
-    """Say whether an artifact may run in an environment, by the copy of the ledger."""
-    site, name = the_site(), request.args.get("env", "")
-    if name not in (names := site.platform.engine.path.names):
-        raise NoSuchPageError(
-            f"There is no environment '{printable(name)[:40]}'. Environments: {', '.join(names)}"
-        )
-    found = judge_digest(site.records, name, parse_digest(request.args.get("digest", "")))
-    return jsonify(VerdictResponse.of(found).document())
 
 
 @api.get("/artifacts/<version>/signature")

@@ -9,6 +9,7 @@ from engine.domain.gate import GateKind
 from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse, ChangeTimelineResponse
 from engine.responses.common import Document, ErrorResponse
+from engine.responses.dora import DoraResponse
 from engine.responses.freeze import (
     AcknowledgeResponse,
     LockResponse,
@@ -64,6 +65,7 @@ _RESPONSES = (
     AuditResponse,
     ChangeResponse,
     ChangeTimelineResponse,
+    DoraResponse,
     EnvironmentHistoryResponse,
     EnvironmentResponse,
     ErrorResponse,
@@ -103,7 +105,7 @@ def description(server: Shared) -> Response:
             "servers": [{"url": server.web.base_url or "/"}],
             "paths": _server_paths(server)
             | _placed(
-                _paths() | _verdict_path() | _versions_path() | _command_paths(),
+                _paths() | _hand_off_paths() | _versions_path() | _command_paths(),
                 server.products.several,
             ),
             "components": {
@@ -194,12 +196,15 @@ def _versions_path() -> dict[str, Document]:
     }
 
 
-def _verdict_path() -> dict[str, Document]:
+def _hand_off_paths() -> dict[str, Document]:
     digest = query("digest", "of the artifact", pattern="^sha256:[0-9a-f]{64}$")
     asked = (query("env", "name of an environment", minLength=1), digest)
     required = [each | {"required": True} for each in asked]
-    operation = get("Whether an artifact may run", ref(VerdictResponse), *required)
-    return {"/api/v1/verdict": operation}
+    since = query("since", "begin of the period: 2026-09-01, or an age: 30d (default)")
+    return {
+        "/api/v1/verdict": get("Whether an artifact may run", ref(VerdictResponse), *required),
+        "/api/v1/dora": get("Figures of delivery", ref(DoraResponse), since),
+    }
 
 
 def _command_paths() -> dict[str, Document]:

@@ -30,6 +30,7 @@ from engine.domain.text import reason_text
 from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse
 from engine.responses.common import Response
+from engine.responses.dora import DoraResponse
 from engine.responses.freeze import FREEZE_RESPONSES, FreezeInput, FreezeResponse
 from engine.responses.keys import RotationsResponse
 from engine.responses.product import ProductResponse
@@ -193,11 +194,13 @@ class Commands:
         return changes.render_output(change_id, gate, output_of(self.api, change_id, gate))
 
     def status(self, environment: str | None, history: int | None) -> Answer:
-        shown = self._rows(environment)
+        rows = self._rows(environment)
         if history is not None:
-            read_history = partial(self._history, history)
-            shown = [with_history(row, partial(read_history, row.environment)) for row in shown]
-        return render_status(shown)
+            rows = [with_history(r, partial(self._history, history, r.environment)) for r in rows]
+        return render_status(rows)
+
+    def dora(self, since: str) -> DoraResponse:
+        return read(DoraResponse, self.api.get("dora", {"since": since}))
 
     def versions(self, environment: str | None, limit: int, after: str | None) -> Answer:
         query = {"environment": environment, "limit": str(limit), "after": after}
@@ -225,15 +228,13 @@ class Commands:
         return sync.render(read(SyncResponse, document))
 
     def webhooks(self, redeliver: str | None) -> Answer:
-        if redeliver is None:
-            document = self.api.get("webhooks")
-        else:
-            document = self.api.post("webhooks", {"redeliver": redeliver})
+        api, body = self.api, {"redeliver": redeliver}
+        document = api.get("webhooks") if redeliver is None else api.post("webhooks", body)
         return webhooks.render(read(WebhooksResponse, document))
 
     def signature(self, version: str, environment: str | None) -> Answer:
-        path = f"artifacts/{_part(version)}/signature"
-        document = self.api.get(path, {"environment": environment})
+        asked = {"environment": environment}
+        document = self.api.get(f"artifacts/{_part(version)}/signature", asked)
         return signature.render(read(SignatureResponse, document), environment)
 
     def audit(
@@ -255,10 +256,9 @@ class Commands:
     def history(
         self, filters: Mapping[str, str | None], limit: int | None, as_lines: bool
     ) -> Answer:
-        found = records(self.api, filters, limit)
-        if as_lines:
-            return audit.write_lines(found)
-        return audit.render_history(list(found), limit, self.trace_id)
+        found, trace = records(self.api, filters, limit), self.trace_id
+        shown = audit.render_history
+        return audit.write_lines(found) if as_lines else shown(list(found), limit, trace)
 
     def _submitted(self, path: str, body: Mapping[str, Json], wait_seconds: int) -> ChangeResponse:
         document = self.api.order(path, body, answers=names_change)

@@ -16,6 +16,7 @@ from engine.domain.errors import PromotionError, RegistryError, UnavailableError
 from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse, GateOutputResponse
 from engine.responses.common import ErrorResponse, FailureResponse
+from engine.responses.dora import DoraResponse
 from engine.responses.freeze import (
     LockResponse,
     ReleaseResponse,
@@ -111,6 +112,7 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     ),
     "platform status --all": (list[ProductResponse], ErrorResponse),
     "platform windows": (list[EnvironmentWindows], ErrorResponse),
+    "platform dora": (DoraResponse, ErrorResponse),
     "platform attest": (StatementsResponse,),
     "platform sync": (SyncResponse,),
     "platform webhooks": (WebhooksResponse,),
