@@ -21,7 +21,7 @@ from web.dashboard import cards, obstacles
 from web.history_query import asked, cursor
 from web.history_rows import PastRow, past
 from web.site import NoSuchPageError, Site, shared, the_site
-from web.version_matrix import grid
+from web.version_matrix import grid, newest
 
 _PAGE = 50
 _RECENT = 8
@@ -48,6 +48,7 @@ def now() -> str:
         seen=seen,
         cards=cards(site, seen, at),
         obstacles=obstacles(site, seen),
+        versions=newest(site, seen),
         recent=_past(site, Selection(), _RECENT),
         now=at,
     )

@@ -1,9 +1,12 @@
 """The version matrix: where each version is, was, goes, or failed to go."""
 
+from collections.abc import Sequence
+
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, RegistryError
 from engine.domain.versions import (
     VersionPage,
+    VersionRow,
     VersionTags,
     newest_first,
     page_of,
@@ -16,13 +19,15 @@ from web.site import Site
 from web.status_cache import Seen
 
 _VERSIONS = 20
+# On the card of the first environment.
+_NEWEST = 5
 _CHANGES = 200
 # Of the copy of the records, while the registry cannot list its tags.
 _RECORDED = 500
 _PATIENCE_SECONDS = 2.0
 
 
-def grid(site: Site, seen: Seen, after: str | None = None, limit: int = _VERSIONS) -> VersionPage:
+def grid(site: Site, seen: Seen, after: str | None = None) -> VersionPage:
     """
     Return a page of versions, newest first; the first page has those that run or move, too.
 
@@ -30,20 +35,38 @@ def grid(site: Site, seen: Seen, after: str | None = None, limit: int = _VERSION
     """
     tags = _tags(site, seen)
     every = select_versions(tags, seen.rows)
-    shown = page_of(every, limit + 1, after)
-    following = shown[limit - 1] if len(shown) > limit else None
-    versions = shown[:limit]
+    shown = page_of(every, _VERSIONS + 1, after)
+    following = shown[_VERSIONS - 1] if len(shown) > _VERSIONS else None
+    versions = shown[:_VERSIONS]
     if after is None:
         moving = (change.version for change in seen.pending if not change.waiver)
         live = (each for row in seen.rows for each in (row.deployed_version, row.state.version))
         versions = newest_first((*versions, *moving, *filter(None, live)))
-    reader, path = site.platform.engine.versions, site.platform.engine.path
+    return VersionPage(_rows(site, seen, tags, versions), len(every), following)
+
+
+def newest(site: Site, seen: Seen) -> VersionPage | None:
+    """Return the newest versions; None while nothing is known of them."""
+    if not seen.rows:
+        return None
     try:
-        rows = reader.place(tags, seen.rows, versions)
+        tags = site.platform.engine.versions.tags(seen.rows, _PATIENCE_SECONDS)
     except RegistryError:
-        rows = place_versions(path, tags, seen.rows, versions)
-    placed = with_changes(rows, seen.pending, recent_failures(site))
-    return VersionPage(placed, len(every), following)
+        return None
+    every = select_versions(tags, seen.rows)
+    return VersionPage(_rows(site, seen, tags, every[:_NEWEST]), len(every))
+
+
+def _rows(
+    site: Site, seen: Seen, tags: VersionTags, versions: Sequence[str]
+) -> tuple[VersionRow, ...]:
+    """Place `versions`; without their rollbacks while the registry cannot be read."""
+    engine = site.platform.engine
+    try:
+        rows = engine.versions.place(tags, seen.rows, versions)
+    except RegistryError:
+        rows = place_versions(engine.path, tags, seen.rows, versions)
+    return with_changes(rows, seen.pending, recent_failures(site))
 
 
 def recent_failures(site: Site) -> tuple[Change, ...]:
