@@ -103,7 +103,7 @@ class GroupLocks:
             replace(origin, response_url=None),
         )
         self._locks.add(lock, allowed)
-        self._show(lock.id)
+        self.show(lock.id)
         self._loop.wake()
         channel = self._channel(lock)
         return None if channel else note(f"*Locking {target}* of {', '.join(allowed)}.")
@@ -120,7 +120,7 @@ class GroupLocks:
             raise AuthorizationError(f"you may not unlock {lock.target} of any of these products")
         undo = Undo(replace(action.origin, response_url=None), action.argument("reason"))
         self._locks.undo(lock.id, allowed, undo)
-        self._show(lock.id)
+        self.show(lock.id)
         self._loop.wake()
         return None
 
@@ -156,7 +156,7 @@ class GroupLocks:
             except PromotionError as error:
                 for part in started:
                     self._fail(lock, part, error)
-                self._show(lock.id)
+                self.show(lock.id)
                 continue
             for part in started:
                 attempt = self._take if part.state is PartState.LOCKING else self._release
@@ -175,7 +175,7 @@ class GroupLocks:
             finally:
                 with self._lock:
                     self._running.discard(key)
-            self._show(lock.id)
+            self.show(lock.id)
 
         self._pool.submit(work).add_done_callback(log_failure)
 
@@ -238,7 +238,8 @@ class GroupLocks:
             state = PartState.LOCKED if part.locked_at else PartState.LOCKING
             self._locks.move(lock.id, part, state, f"not unlocked: {said}")
 
-    def _show(self, lock_id: str) -> None:
+    def show(self, lock_id: str) -> None:
+        """Bring the message about a lock up to date."""
         lock = self._locks.get(lock_id)
         channel = self._channel(lock) if lock else None
         if lock is None or channel is None:
