@@ -155,14 +155,15 @@ def _base(
     api = SlackApi(web_client(tokens.bot_token, tokens.api_url))
     # People wait for these calls: a failure is better than a late answer.
     interactive = SlackApi(web_client(tokens.bot_token, tokens.api_url, timeout_seconds=5))
-    # All products have the people and the groups of their server.
-    engine = next(iter(products.values())).engine
-    identities = SlackIdentities(interactive, store, engine.directory, lambda: catalog.groups)
+    metrics = next(iter(products.values())).engine.metrics
+    identities = SlackIdentities(
+        interactive, store, lambda: products.people.directory, lambda: catalog.groups
+    )
     catalog = Catalog(products, server, identities)
     messages, ephemerals = MessageStore(store), EphemeralStore(store)
     links, leader = _LinkForwarder(), leader_of(server, "slack")
     timing, sender = timing or _timing(leader), Sender(api, messages)
-    outbox = Outbox(sender, messages, ephemerals, links.forward, timing, engine.metrics, leader)
+    outbox = Outbox(sender, messages, ephemerals, links.forward, timing, metrics, leader)
     recent = RecentProducts(store)
     return _Base(
         store,

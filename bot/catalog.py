@@ -139,7 +139,7 @@ class Catalog:
         """The products that cannot be used, and why, as far as a person may see them."""
         found = {}
         for name, error in self.products.broken.items():
-            rights = server_rights(self._server, name)
+            rights = server_rights(self._server, self.products.people, name)
             if not rights.members_only or (
                 self._people is not None and rights.may_operate(self._people.resolve(origin))
             ):

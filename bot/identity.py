@@ -47,14 +47,15 @@ class SlackIdentities:
     """
     Resolves users with users.info at every action, and their groups at most once a minute.
 
-    Only the members of `groups`, which the rules of the products name, count.
+    Only the members of `groups`, which the rules of the products name, count. A reload changes
+    `directory` and `groups`.
     """
 
     def __init__(
         self,
         api: SlackApi,
         store: BotStore,
-        directory: Directory,
+        directory: Callable[[], Directory],
         groups: Callable[[], Names],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -81,7 +82,7 @@ class SlackIdentities:
             verified_names=(email, *ids) if email else ids,
             groups=self._groups_of(origin.user),
         )
-        operator = self._directory.operator(claims)
+        operator = self._directory().operator(claims)
         if self.find_id(operator.name) != operator.id:
             self._store.write_fact(_fact_name(operator.name), operator.id)
         return operator
@@ -198,7 +199,7 @@ class SlackIdentities:
         known = self._read_groups().ids.get(canonical_name(group))
         if known:
             return f"<!subteam^{known}>"
-        members = sorted(self._directory.members(group))[:_MOST_MENTIONS]
+        members = sorted(self._directory().members(group))[:_MOST_MENTIONS]
         found = [mention for name in members if (mention := self._mention_person(name))]
         return f"*{group}* ({', '.join(found)})" if found else f"*{group}*"
 

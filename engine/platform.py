@@ -10,7 +10,7 @@ from engine.api import Engine
 from engine.changes.decisions import Changes
 from engine.changes.foreground import Foreground
 from engine.changes.gate_events import kept_output
-from engine.changes.memberships import Memberships
+from engine.changes.memberships import Memberships, People
 from engine.changes.worker import Worker
 from engine.changes.workflow import Progression
 from engine.checks.authorization import granted_via
@@ -120,7 +120,7 @@ class Products(Mapping[str, Platform]):
     of all products, and `worker` works on them. `broken` has the products whose files cannot be
     used, with the reason. Products change while the server runs: look them up for each request, and
     do not keep them. `subscribe` functions get the name of each that was changed. `reload` reads
-    the files again.
+    the files again. `people` are those of the server.
     """
 
     def __init__(
@@ -128,6 +128,7 @@ class Products(Mapping[str, Platform]):
         platforms: Mapping[str, Platform],
         store: ChangeStore,
         worker: Worker,
+        people: People,
         *,
         several: bool,
         wakeups: Wakeups = NO_WAKEUPS,
@@ -136,6 +137,7 @@ class Products(Mapping[str, Platform]):
         self._platforms = dict(platforms)
         self.store = store
         self.worker = worker
+        self.people = people
         self.several = several
         self.wakeups = wakeups
         self.broken: Mapping[str, PromotionError] = broken or {}

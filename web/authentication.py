@@ -41,7 +41,7 @@ def visitor() -> Operator | None:
 def caller() -> Operator:
     """Return the holder of the request's bearer token; UnauthenticatedError without one."""
     door, header = shared(), request.headers.get("Authorization", "")
-    if not door.bearer_tokens:
+    if not door.entrance.takes_tokens():
         raise UnauthenticatedError(
             "No token is accepted here: name its issuer under identity.oidc in manifest.yaml"
         )

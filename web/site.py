@@ -93,7 +93,6 @@ class Shared:
     submit: Callable[[Callable[[], None]], "Future[None]"]
     notice: Callable[[str], object] = no_thread
     provider: Provider | None = None
-    bearer_tokens: bool = False
     checks: Mapping[str, Ready] = field(default_factory=dict)
     metrics: Callable[[], str] = nothing_counted
     thread: Callable[[str], str | None] = no_thread

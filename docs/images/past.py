@@ -9,7 +9,8 @@ from pathlib import Path
 
 from engine.api import Engine
 from engine.bootstrap import open_engine, open_platform
-from engine.config import load_config
+from engine.changes.memberships import People
+from engine.config import Config, load_config
 from engine.domain.change import Change
 from engine.domain.parsing import parse_promotion_request
 from engine.domain.product import UNNAMED
@@ -58,7 +59,7 @@ def platform_with_a_past(folder: Path) -> Iterator[tuple[Stage, Change]]:
     with (
         open_engine(config, served=True) as opened,
         open_platform(config, _engine_at(clock, opened)) as platform,
-        open_web(_alone(platform), config) as app,
+        open_web(_alone(platform, config), config) as app,
         app.test_client() as client,
     ):
         stage = Stage(folder, platform, app, client)
@@ -72,8 +73,9 @@ def _engine_at(clock: Clock, engine: Engine) -> Engine:
     return replace(engine, runner=replace(engine.runner, clock=clock))
 
 
-def _alone(platform: Platform) -> Products:
-    return Products({UNNAMED: platform}, platform.store, platform.worker, several=False)
+def _alone(platform: Platform, config: Config) -> Products:
+    people = People(config.identity)
+    return Products({UNNAMED: platform}, platform.store, platform.worker, people, several=False)
 
 
 def _week(stage: Stage, clock: Clock) -> Change:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from engine.ports import (
 
 if TYPE_CHECKING:
     from engine.adapters.identity import OidcVerifier
+    from engine.changes.memberships import People
 
 _NOT_ASKED = UserCheck(
     False,
@@ -74,13 +76,13 @@ def _token_claims(config: Config, token: str) -> Claims | None:
             "FLOE_ID_TOKEN is set, but identity.oidc has no issuer to verify it: add the issuer to "
             "manifest.yaml, or unset the variable"
         )
-    with closing(token_verifier(config)) as verifier:
+    with closing(token_verifier(config.identity.oidc)) as verifier:
         return verifier.claims(token)
 
 
-def token_verifier(config: ServerConfig) -> "OidcVerifier":
-    """The verifier for tokens of `identity.oidc`."""
-    return _verifier(*((o, o.audience, "identity.oidc") for o in config.identity.oidc))
+def token_verifier(issuers: Iterable[OidcIssuer]) -> "OidcVerifier":
+    """The verifier for tokens of `issuers`, which are those of `identity.oidc`."""
+    return _verifier(*((o, o.audience, "identity.oidc") for o in issuers))
 
 
 def sign_in_verifier(auth: OidcSignIn) -> "OidcVerifier":
@@ -120,9 +122,9 @@ def rights_of(config: Config, *, served: bool) -> Rights:
     return _rights(config, config.product, config.path.environments, served=served)
 
 
-def server_rights(config: ServerConfig, product: str) -> Rights:
-    """The rights in `product` by the server file alone, also where its own file is wrong."""
-    return _rights(config, product, (), served=True)
+def server_rights(config: ServerConfig, people: "People", product: str) -> Rights:
+    """The rights of `people` in `product` by the server file, also where its own file is wrong."""
+    return _rights(replace(config, identity=people.identity), product, (), served=True)
 
 
 def _rights(

@@ -3,30 +3,27 @@
 import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from importlib import import_module
 from threading import Thread
 
-from engine.adapters.store import SqlStore, SqlTally
+from engine.adapters.store import SqlStore
 from engine.adapters.store.adoption import adopt_changes
 from engine.api import Engine
-from engine.bootstrap.adapters import leases_of
 from engine.bootstrap.clock import clock_of
 from engine.bootstrap.deliveries import deliver_webhooks
 from engine.bootstrap.engine import ACTING, keeps_changes, open_engine
 from engine.bootstrap.identity import local_operator
-from engine.bootstrap.observability import ProductMetrics, count_ended
+from engine.bootstrap.observability import ProductMetrics
+from engine.bootstrap.opened_product import OpenedProduct, refusals_of
 from engine.bootstrap.reload import Reloader, explain_failure
 from engine.bootstrap.shared import Shared, open_shared
 from engine.bootstrap.state import changes_database, outbox_tables, wakeups_of
-from engine.changes.decisions import Changes
 from engine.changes.gate_events import GateOutputRecorder
-from engine.changes.memberships import Memberships
+from engine.changes.memberships import People
 from engine.changes.sweeper import Workplace
 from engine.changes.worker import THREADS_OF_PRODUCT, Pace, Worker
-from engine.changes.workflow import Progression
 from engine.config import Config, Installation, ProductChoice, ServerConfig
 from engine.config.promotion import OciAudit
 from engine.domain.change import Change
@@ -35,13 +32,12 @@ from engine.domain.operator import Operator
 from engine.domain.plan import Plan
 from engine.domain.product import UNNAMED
 from engine.execution.audit_reports import report_change
-from engine.execution.refusals import Refusals, attempt_of_change, attempt_of_plan
+from engine.execution.refusals import attempt_of_change, attempt_of_plan
 from engine.platform import Platform, Products
 from engine.ports import Progress
 from engine.ports.change_store import ChangeStore
 from engine.ports.telemetry import Metrics
 from engine.runtime.database import Database
-from engine.runtime.wakeups import Wakeups
 
 _THREADS_OF_SERVER = 64
 # How long to wait for the lease in order to record a refusal.
@@ -65,13 +61,14 @@ def open_products(
     the others. Raises ConfigError if the only one cannot be opened, or none of them. `read` reads
     the files again for a reload, and `server` is the content of the server file now.
     """
-    unusable, opened = dict(broken or {}), dict[str, _Opened]()
+    unusable, opened = dict(broken or {}), dict[str, OpenedProduct]()
     if not configs:
         raise next(iter(unusable.values()), ConfigError("the server file lists no product"))
     with ExitStack() as stack:
         first = next(iter(configs.values()))
         shared = stack.enter_context(open_shared(first, several=several))
-        open_one = partial(_open_product, metrics, shared, stack)
+        people = People((server or first).identity)
+        open_one = partial(_open_product, metrics, shared, people, stack)
         for name, config in configs.items():
             try:
                 opened[name] = open_one(config)
@@ -83,21 +80,23 @@ def open_products(
             _refuse_unnamed(shared.state, first)
         if not opened:
             raise next(iter(unusable.values()))
-        products = _products(opened, shared.state, several, unusable)
+        products = _products(opened, shared.state, people, several, unusable)
         if read is not None:
             stack.callback(_reloads(products, opened, server or first, read, open_one).stop)
         opened.clear()  # Nothing keeps a version that a reload replaces.
         yield products
 
 
-def _open_product(metrics: Metrics, shared: Shared, stack: ExitStack, config: Config) -> "_Opened":
+def _open_product(
+    metrics: Metrics, shared: Shared, people: People, stack: ExitStack, config: Config
+) -> OpenedProduct:
     """Open a product until nothing uses its engine any more, at the latest until `stack` closes."""
     if shared.several:
         metrics = ProductMetrics(metrics, config.product)
     explained = explain_failure(config.product) if shared.several else nullcontext()
     with explained, ExitStack() as own:
         engine = own.enter_context(open_engine(config, metrics=metrics, served=True, shared=shared))
-        opened = _Opened(config, engine, shared.state, own)
+        opened = OpenedProduct(config, engine, shared.state, people, own)
         closes = own.pop_all().close
     stack.callback(closes)
     if shared.several:
@@ -108,10 +107,10 @@ def _open_product(metrics: Metrics, shared: Shared, stack: ExitStack, config: Co
 
 def _reloads(
     products: Products,
-    opened: Mapping[str, "_Opened"],
+    opened: Mapping[str, OpenedProduct],
     server: ServerConfig,
     read: Callable[[], Installation],
-    open_one: Callable[[Config], "_Opened"],
+    open_one: Callable[[Config], OpenedProduct],
 ) -> Reloader:
     configs = {name: each.config for name, each in opened.items()}
     reloader = Reloader(products, configs, server, read, partial(_reopen, open_one, products))
@@ -120,7 +119,7 @@ def _reloads(
 
 
 def _reopen(
-    open_one: Callable[[Config], "_Opened"], products: Products, config: Config
+    open_one: Callable[[Config], OpenedProduct], products: Products, config: Config
 ) -> tuple[Workplace, Platform]:
     opened = open_one(config)
     return opened.workplace, opened.platform(products.worker, products.wakeups)
@@ -136,8 +135,9 @@ def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
     """Open the platform: `engine`, and its changes from the state directory."""
     with ExitStack() as stack:
         state = stack.enter_context(closing(changes_database(config)))
-        opened = {config.product: _Opened(config, engine, state, stack)}
-        yield _products(opened, state, False, {})[config.product]
+        people = People(config.identity)
+        opened = {config.product: OpenedProduct(config, engine, state, people, stack)}
+        yield _products(opened, state, people, False, {})[config.product]
 
 
 def _refuse_unnamed(state: Database, config: Config) -> None:
@@ -157,66 +157,10 @@ def adopt_state(config: Config) -> int:
         return adopt_changes(database, config.product)
 
 
-class _Opened:
-    """The changes of one product in `state`, while `stack` is open."""
-
-    def __init__(self, config: Config, engine: Engine, state: Database, stack: ExitStack) -> None:
-        self.config = config
-        self.engine = engine
-        self.store: ChangeStore = SqlStore(state, engine.runner.clock, product=config.product)
-        self.members = Memberships(engine.directory)
-        self.refusals = refusals_of(config, engine)
-        ends = _Ends(engine, self.store, self.refusals, stack)
-        digest = config.environment_digest
-        progression = Progression(engine.runner, self.store, digest, self.members.regroup)
-        changes = Changes(engine.runner, self.store, digest, ends.record_blocked, config.product)
-        self.workplace = Workplace(changes, progression, ends.record)
-
-    def platform(self, worker: Worker, wakeups: Wakeups) -> Platform:
-        return Platform(
-            self.engine,
-            self.workplace.changes,
-            self.workplace.progression,
-            worker,
-            self.store,
-            self.members,
-            refused=lambda plan: self.refusals.note(attempt_of_plan(plan)),
-            wakeups=wakeups,
-            product=self.config.product,
-            owner=self.config.owner,
-            channel=self.config.slack.channel,
-            channels=self.config.slack.channels,
-            at_once=leases_of(self.config, 0) if self.config.state_url else None,
-        )
-
-
-class _Ends:
-    """Records how the changes of one product end. It refers to no object that refers to it."""
-
-    def __init__(
-        self, engine: Engine, store: ChangeStore, refusals: Refusals, stack: ExitStack
-    ) -> None:
-        self._engine = engine
-        self._store = store
-        self._refusals = refusals
-        # Its own thread, since recording waits for the lease.
-        self._recorder = ThreadPoolExecutor(1, thread_name_prefix="floe-refusals")
-        stack.callback(self._recorder.shutdown, wait=False, cancel_futures=True)
-
-    def record(self, change: Change) -> None:
-        # The refusal is recorded first, even if counting fails.
-        self._refusals.note(attempt_of_change(change))
-        count_ended(self._engine.metrics, self._store, change)
-
-    def record_blocked(self, change: Change) -> None:
-        # Local commands record refusals after their answer.
-        if self._engine.rights.served:
-            self._recorder.submit(self.record, change)
-
-
 def _products(
-    opened: Mapping[str, _Opened],
+    opened: Mapping[str, OpenedProduct],
     state: Database,
+    people: People,
     several: bool,
     broken: Mapping[str, PromotionError],
 ) -> Products:
@@ -238,7 +182,9 @@ def _products(
         deliver=partial(deliver_webhooks, places),
     )
     platforms = {name: each.platform(worker, wakeups) for name, each in opened.items()}
-    return Products(platforms, store, worker, several=several, wakeups=wakeups, broken=broken)
+    return Products(
+        platforms, store, worker, people, several=several, wakeups=wakeups, broken=broken
+    )
 
 
 @contextmanager
@@ -294,7 +240,3 @@ def record_refusal(manifest: ProductChoice, refused: Plan | Change) -> None:
         if isinstance(refused, Change) and not refused.id:
             # A change in a store was reported when it ended.
             report_change(engine.runner, refused)
-
-
-def refusals_of(config: Config, engine: Engine) -> Refusals:
-    return Refusals(engine.runner, SqlTally(changes_database(config, kept=0)))

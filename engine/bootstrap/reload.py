@@ -2,9 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.changes.sweeper import Workplace
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 _STATE = ("state_dir", "state_url", "state_listen_url", "state_schema")
 # Sections of the server file that only a start reads.
-_AT_START = ("identity", "slack", "web")
+_AT_START = ("slack", "web")
 
 
 class _RepositoryInUseError(ConfigError):
@@ -52,8 +52,9 @@ class Reloader:
 
     `read` reads the files, and `open_product` opens one product. A product whose file is wrong
     keeps its last version; if the people of the server file changed too, it is closed. A product
-    without a file accepts no requests, and is closed when its open changes have ended. `configs`
-    are those of the open products, and `server` is the server file at the start.
+    without a file accepts no requests, and is closed when its open changes have ended; until then
+    it follows the people of the server file. `configs` are those of the open products, and `server`
+    is the server file at the start.
     """
 
     products: Products
@@ -86,39 +87,63 @@ class Reloader:
     def _apply(self, found: Installation) -> Reloaded:
         before = dict(self.products)
         broken = dict(self._broken(found))
-        opened: dict[str, _Opened] = {}
-        for name, config in found.products.items():
-            if name not in broken and self._differs(name, config):
-                try:
-                    opened[name] = self._open(config, opened)
-                except PromotionError as error:
-                    broken[name] = error
+        removed = [name for name in before if name not in {*found.products, *broken}]
+        opened = self._open_changed(found, removed, broken)
         revoked = {name for name in broken if self._has_other_people(name, found.server)}
         platforms = {
             name: opened[name].platform if name in opened else before[name]
             for name in found.products
             if name in opened or (name in before and name not in revoked)
         }
-        kept = {name: before[name] for name in before if name not in {*platforms, *revoked}}
-        removed = [name for name in kept if name not in broken and name not in self._draining]
+        kept = {
+            name: opened[name].platform if name in opened else before[name]
+            for name in before
+            if name not in {*platforms, *revoked}
+        }
+        newly = tuple(name for name in removed if name in kept and name not in self._draining)
+        self.products.people.replace(found.server.identity)
         for name, each in opened.items():
+            if name in removed:
+                each.place.changes.closed.set()
             self._replace(name, each)
         for name in revoked:
             del self._places[name], self.configs[name]
             self._draining.discard(name)
         self.products.update({**platforms, **kept}, broken)
-        for name in removed:
-            self._drain(name)
+        for name in kept:
+            if name in removed and name not in self._draining:
+                self._drain(name)
         _log_broken(broken, self.products)
         return Reloaded(
             opened=tuple(name for name in platforms if name not in before),
             replaced=tuple(
                 name for name in platforms if before.get(name) not in (None, platforms[name])
             ),
-            removed=tuple(removed),
+            removed=newly,
             broken=broken,
             restart=self._changed_at_start(found.server),
         )
+
+    def _open_changed(
+        self, found: Installation, removed: Sequence[str], broken: dict[str, PromotionError]
+    ) -> dict[str, _Opened]:
+        """Open products whose settings changed; a product that cannot be opened is `broken` too."""
+        configs = {
+            # A sign-in that counts from the next start chooses no people yet.
+            name: replace(config, web=config.web.model_copy(update={"auth": self.server.web.auth}))
+            for name, config in found.products.items()
+        }
+        for name in removed:
+            if self._has_other_people(name, found.server):
+                configs[name] = self.configs[name].with_people(found.server.identity)
+        opened: dict[str, _Opened] = {}
+        for name, config in configs.items():
+            if name not in broken and (name in removed or self._differs(name, config)):
+                try:
+                    opened[name] = self._open(config, opened)
+                except PromotionError as error:
+                    broken[name] = error
+        return opened
 
     def _changed_at_start(self, server: ServerConfig) -> tuple[str, ...]:
         names = [name for name in _AT_START if getattr(server, name) != getattr(self.server, name)]
@@ -175,11 +200,11 @@ class Reloader:
         """Close a product when two looks found no open changes: one may just be added."""
         quiet = 0
         while quiet < 2:
-            if self._ended.wait(self.look_seconds):
+            if self._ended.wait(self.look_seconds) or self._places.get(name) is not place:
                 return
             quiet = quiet + 1 if _has_ended(place) else 0
         with self._turn:
-            # It may be back.
+            # It may be back, or for other people.
             if self._places.get(name) is not place:
                 return
             self._draining.discard(name)

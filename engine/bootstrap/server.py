@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
+from threading import Lock
 
 from engine.adapters.store import ended_sessions
 from engine.adapters.store.ended_sessions import SqlEndedSessions
@@ -16,9 +17,10 @@ from engine.audit.checkpoint_maker import CheckpointMaker
 from engine.audit.record_cache import Records
 from engine.audit.verdict import judge_digest
 from engine.bootstrap.clock import clock_of
-from engine.bootstrap.identity import directory_of, server_rights, sign_in_verifier, token_verifier
+from engine.bootstrap.identity import server_rights, sign_in_verifier, token_verifier
 from engine.bootstrap.state import open_database, records_copy, shared_secret
 from engine.changes.checkpoint_events import record_checkpoint
+from engine.changes.memberships import People
 from engine.config import Config, ServerConfig
 from engine.config.issuers import OidcSignIn
 from engine.domain.errors import AuthorizationError, StoreUnavailableError
@@ -58,24 +60,25 @@ class Entrance:
     """
     The sign-in of a server. All functions for operators raise AuthorizationError.
 
-    `bearer` returns the operator of a token of `identity.oidc`. `signed_in` returns the claims of
-    an ID token of the `web.auth` provider, bound to a sign-in by its nonce. `recognized` returns
-    the operator of claims, with current groups.
+    `bearer` returns the operator of a token of `identity.oidc`, where `takes_tokens` says that
+    there is an issuer. `signed_in` returns the claims of an ID token of the `web.auth` provider,
+    bound to a sign-in by its nonce. `recognized` returns the operator of claims, with current
+    groups.
     """
 
+    takes_tokens: Callable[[], bool]
     bearer: Callable[[str], Operator]
     signed_in: Callable[[str, str], Claims]
     recognized: Callable[[Claims], Operator]
 
 
 @contextmanager
-def entrance(config: ServerConfig) -> Iterator[Entrance]:
-    """The sign-in of a server; it caches the keys of issuers while the server runs."""
+def entrance(config: ServerConfig, people: People) -> Iterator[Entrance]:
+    """The sign-in of `people`; it caches the keys of issuers until a reload changes them."""
     auth = config.web.auth
-    directory = directory_of(config)
     parse = import_module("engine.adapters.identity.token").Token.parse
     with ExitStack() as stack:
-        tokens = stack.enter_context(closing(token_verifier(config)))
+        tokens = stack.enter_context(closing(_Tokens(people)))
         sign_ins = (
             stack.enter_context(closing(sign_in_verifier(auth)))
             if isinstance(auth, OidcSignIn)
@@ -91,10 +94,35 @@ def entrance(config: ServerConfig) -> Iterator[Entrance]:
             return claims
 
         yield Entrance(
-            bearer=lambda token: directory.operator(tokens.claims(token)),
+            takes_tokens=lambda: bool(people.identity.oidc),
+            bearer=lambda token: people.directory.operator(tokens.claims(token)),
             signed_in=signed_in,
-            recognized=directory.operator,
+            recognized=lambda claims: people.directory.operator(claims),
         )
+
+
+class _Tokens:
+    """Verifies tokens by the present issuers of `people`."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+        self._turn = Lock()
+        self._issuers = people.identity.oidc
+        # A request may still use the verifier of earlier issuers.
+        self._opened = [token_verifier(self._issuers)]
+
+    def claims(self, token: str) -> Claims:
+        """Verify `token`; AuthorizationError if no present issuer admits it."""
+        with self._turn:
+            if self._issuers != self._people.identity.oidc:
+                self._issuers = self._people.identity.oidc
+                self._opened.append(token_verifier(self._issuers))
+            verifier = self._opened[-1]
+        return verifier.claims(token)
+
+    def close(self) -> None:
+        for verifier in self._opened:
+            verifier.close()
 
 
 def checkpoint_maker(platform: Platform) -> CheckpointMaker | None:

@@ -1,7 +1,7 @@
 """Loads manifest.yaml, and refuses it as a whole if any part is invalid."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -88,12 +88,14 @@ class Config(ServerConfig):
     The content of manifest.yaml, with all defaults filled in and all references resolved.
 
     `file` is its path. If a server file lists it, it has the settings of that file too. `product`
-    is empty otherwise. `owner` is who answers for the product. `verification` is None without
-    signature settings, and then the `signature` of all environments is off. `warnings` are printed
-    when `floe serve` starts.
+    is empty otherwise. `own_path` is the path before roles decide in its
+    environments. `owner` is who answers for the product. `verification` is None without signature
+    settings, and then the `signature` of all environments is off. `warnings` are printed when
+    `floe serve` starts.
     """
 
     path: PromotionPath
+    own_path: PromotionPath
     registry: RegistrySettings
     secondaries: tuple[RegistrySettings, ...]
     verification: Verification | None
@@ -115,6 +117,11 @@ class Config(ServerConfig):
             self.ledger,
             self.product,
         )
+
+    def with_people(self, identity: Identity) -> "Config":
+        """The same product, for the people and roles of `identity`."""
+        path = roles_of(identity.roles).apply(self.own_path, self.product)
+        return replace(self, identity=identity, path=path)
 
     def environment_digest(self, name: str) -> str:
         """The digest of the rules of target `name`, for approvals; UsageError if unknown."""
@@ -212,6 +219,7 @@ def product_config(
     path = promotion_path(promotion, registry.verification)
     return Config(
         path=roles_of(server.identity.roles).apply(path, given.get("product", UNNAMED)),
+        own_path=path,
         registry=registry_settings(registry, base),
         secondaries=tuple(registry_settings(r, base) for r in promotion.secondary_registries),
         verification=registry.verification,

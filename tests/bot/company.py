@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bot.app import Tokens, run_bot
@@ -55,9 +56,15 @@ class Company(Stage):
     """Products with v1.0.0 in their second environment, and their bot."""
 
     def start(self, *, worker: bool = True) -> None:
-        installation = load_installation(self.folder / "floe.yaml", {})
+        read = partial(load_installation, self.folder / "floe.yaml", {})
+        installation = read()
         opened = open_products(
-            installation.products, NO_METRICS, several=True, broken=installation.broken
+            installation.products,
+            NO_METRICS,
+            several=True,
+            broken=installation.broken,
+            server=installation.server,
+            read=read,
         )
         self.products = self.stack.enter_context(opened)
         self.platform = next(iter(self.products.values()))

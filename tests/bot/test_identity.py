@@ -44,7 +44,9 @@ def slack(tmp_path: Path) -> Iterator[Slack]:
         fake.person(BOB, "bob@acme.com")
         clock = Clock()
         api = SlackApi(web_client(BOT_TOKEN, fake.url))
-        yield Slack(fake, SlackIdentities(api, store, directory, lambda: GROUPS, clock), clock)
+        yield Slack(
+            fake, SlackIdentities(api, store, lambda: directory, lambda: GROUPS, clock), clock
+        )
     store.close()
 
 

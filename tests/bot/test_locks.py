@@ -240,7 +240,11 @@ def test_expired_lock_closes_its_banner(stage):
     eventually(lambda: banners(stage, DEPLOYS))
     later = replace(stage.platform, engine=with_parts(stage.platform.engine, clock=Later()))
     products = Products(
-        {UNNAMED: later}, stage.products.store, stage.products.worker, several=False
+        {UNNAMED: later},
+        stage.products.store,
+        stage.products.worker,
+        stage.products.people,
+        several=False,
     )
     catalog = Catalog(products, load_config(stage.folder / "manifest.yaml", {}))
     store = BotStore(bot_database(stage.folder / ".floe"))

@@ -41,7 +41,7 @@ def slack(tmp_path: Path) -> Iterator[Slack]:
     with fake_slack() as fake:
         fake.enterprise = ORGANIZATION
         api = SlackApi(web_client(BOT_TOKEN, fake.url))
-        yield Slack(fake, SlackIdentities(api, store, Directory(), Names))
+        yield Slack(fake, SlackIdentities(api, store, Directory, Names))
     store.close()
 
 

@@ -276,7 +276,7 @@ def test_dead_registry_does_not_delay_the_status_of_other_products(tmp_path):
 @pytest.mark.requirement("SL-003")
 def test_reloaded_product_asks_slack_who_a_person_is(company):
     known = company.products["checkout"]
-    fresh = replace(known, memberships=Memberships(known.engine.directory))
+    fresh = replace(known, memberships=Memberships(lambda: known.engine.directory))
     company.products.update({**company.products, "checkout": fresh}, {})
     company.slack.users[BOB]["deleted"] = True
     bob = Operator("bob@acme.com", f"slack:T01ACME/{BOB}", IdentitySource.SLACK, verified=True)

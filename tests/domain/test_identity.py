@@ -103,7 +103,7 @@ def test_name_in_a_record_resolves_by_the_present_aliases() -> None:
 def test_who_is_asked_again_is_the_newest_of_a_source_and_another_when_that_has_gone():
     directory = Directory.of({}, {})
     somebody = directory.operator(Claims("slack:T1/U1", IdentitySource.SLACK, True, ("U1",)))
-    members = Memberships(directory)
+    members = Memberships(lambda: directory)
 
     def by(name: str) -> Callable[[Operator], Operator]:
         return lambda operator: replace(operator, groups=frozenset({name}))

@@ -137,7 +137,9 @@ def stage_on(
         place_of = {"": Workplace(changes, progression)}
         worker = Worker(place_of, store, real, pace=pace or Pace())
         try:
-            platform = Platform(engine, changes, progression, worker, store, Memberships(DIRECTORY))
+            platform = Platform(
+                engine, changes, progression, worker, store, Memberships(lambda: DIRECTORY)
+            )
             yield Stage(platform, place, clock, members, rules)
         finally:
             store.close()
