@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from slack_bolt import App
@@ -22,7 +23,7 @@ from bot.identity import SlackIdentities
 from bot.inbox import new_action
 from bot.listeners import InvalidFormError, wrap_click, wrap_options, wrap_submission
 from bot.menu import Menu
-from bot.modal_inputs import MOST_OPTIONS, PRODUCT, option, read_input
+from bot.modal_inputs import MOST_OPTIONS, PRODUCT, VERSION, option, read_input
 from bot.modals import (
     LOCK_ALL_FORM,
     LOCK_FORM,
@@ -49,6 +50,7 @@ from bot.payloads import (
 )
 from bot.slack_text import normalize
 from bot.submissions import accept_form, read_form, read_incident, read_reason
+from bot.version_search import find_versions
 from engine.domain.errors import UsageError
 from engine.domain.parsing import parse_lock_duration, parse_version
 from engine.domain.product import UNNAMED
@@ -84,6 +86,9 @@ class InteractionListeners:
         app.action(UNLOCK_ALL)(wrap_click("Not opened", self.open_unlock_all_form, self._notify))
         app.action(PRODUCT)(wrap_click("Not shown", self.change_product, _drop_answer))
         app.options(PRODUCT)(wrap_options(self.find_products))
+        app.options(re.compile(f"{VERSION}:.*"))(
+            wrap_options(partial(find_versions, self._catalog))
+        )
         app.options(SEARCH)(wrap_options(self._search.find))
         app.action(SEARCH)(wrap_click("Not shown", self._search.show, self._notify))
         # Link buttons, and buttons of other floe versions, are only acknowledged.

@@ -95,6 +95,7 @@ class Forms:
     def open_promote(self, trigger: Trigger, prefilled: PromoteForm) -> None:
         rendering = self._catalog.rendering(prefilled.product)
         draft = Draft(prefilled.version, prefilled.target, at=prefilled.at)
+        self._catalog.products.named(prefilled.product).engine.versions.prepare()
         self._opener.open(trigger, promote_form(rendering, _metadata(trigger.origin), draft))
 
     def open_choice(self, kind: str, trigger: Trigger, text: str) -> None:
@@ -111,6 +112,8 @@ class Forms:
             # An environment of another product, for example: the form asks for it again.
             parsed = None
         rendering = self._catalog.rendering(product)
+        if kind == "promote":
+            visible[product].engine.versions.prepare()
         return _CHOICES[kind](rendering, _metadata(origin), _draft(parsed))
 
     def change_product(self, view: Mapping[str, object], product: str) -> None:

@@ -9,9 +9,9 @@ from pydantic import JsonValue
 from bot.blocks.elements import TITLE, Block, View, plain_text
 from bot.blocks.rendering_context import RenderingContext
 
-PRODUCT = "floe_product"
-# Slack's limits: the number of options and the characters of each.
-MOST_OPTIONS, _LABEL = 100, 75
+PRODUCT, VERSION = "floe_product", "floe_version"
+# Slack's limits: the number of options, and the characters of their texts and values.
+MOST_OPTIONS, _LABEL, _VALUE = 100, 75, 150
 
 
 def modal(
@@ -85,8 +85,22 @@ def product_input(rendering: RenderingContext) -> tuple[Block, ...]:
     return (labelled("product", "Product", element) | {"dispatch_action": True},)
 
 
-def option(name: str) -> Block:
-    return {"text": plain_text(name, _LABEL), "value": name}
+def version_input(rendering: RenderingContext, chosen: str, note: str) -> Block:
+    """A select that searches the published versions of a product."""
+    element: Block = {
+        "type": "external_select",
+        "action_id": f"{VERSION}:{rendering.product}",
+        "min_query_length": 0,
+        "placeholder": plain_text("Search or type a version"),
+    }
+    if chosen and len(chosen) <= _VALUE:
+        element["initial_option"] = option(chosen)
+    return labelled("version", "Version", element, note)
+
+
+def option(name: str, description: str = "") -> Block:
+    block: Block = {"text": plain_text(name, _LABEL), "value": name}
+    return block | ({"description": plain_text(description, _LABEL)} if description else {})
 
 
 def read_metadata(view: Mapping[str, Any]) -> dict[str, str]:

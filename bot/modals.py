@@ -20,7 +20,14 @@ from bot.blocks.elements import (
 )
 from bot.blocks.impact import impact_lines
 from bot.blocks.rendering_context import RenderingContext, describe_step
-from bot.modal_inputs import environment_input, labelled, modal, product_input, text_input
+from bot.modal_inputs import (
+    environment_input,
+    labelled,
+    modal,
+    product_input,
+    text_input,
+    version_input,
+)
 from engine.domain.change import Change
 from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.product import UNNAMED
@@ -68,9 +75,7 @@ def promote_form(
     note = "It must already be in the previous environment."
     blocks = [
         *product_input(rendering),
-        labelled(
-            "version", "Version", text_input(draft.version, "v1.2.3", 128, multiline=False), note
-        ),
+        version_input(rendering, draft.version, note),
         environment_input(rendering, draft.target, "To"),
         _time_input(draft.at, "Empty: now. A later time has a zone.", optional=True),
         *_incident_input(rendering, draft.incident),

@@ -124,7 +124,7 @@ def read_version_tags(
     for tag in tags:
         reading = reader.read(tag)
         if reading is None:
-            if _is_version(tag.name):
+            if is_version(tag.name):
                 found.setdefault(tag.name, set()).add(NO_ENVIRONMENT)
         elif reading.environment in path.names:
             found.setdefault(str(reading.version), set()).add(reading.environment)
@@ -253,10 +253,11 @@ def _following(
 
 def _is_older(version: str, row: EnvironmentStatus) -> bool:
     """Whether the environment of `row` runs a newer version; other texts have no order."""
-    return not _is_version(version) or row.state.runs_newer_than(Version(version))
+    return not is_version(version) or row.state.runs_newer_than(Version(version))
 
 
-def _is_version(text: str) -> bool:
+def is_version(text: str) -> bool:
+    """Whether `text` is a semantic version, as versions that can be promoted are."""
     try:
         Version(text)
     except ValueError:

@@ -102,8 +102,8 @@ class VersionReader:
         """
         Find at most `limit` versions that contain `text`, newest first, in the last listing.
 
-        Empty if the first listing takes longer than `patience_seconds`. Rollbacks without a
-        quarantine are not looked up.
+        Empty if the first listing takes longer than `patience_seconds`, RegistryError if it fails.
+        Rollbacks without a quarantine are not looked up.
         """
         listed = self._current(None, patience_seconds)
         if listed is None:
@@ -135,6 +135,12 @@ class VersionReader:
         except RegistryError:
             return rows
         return tuple(replace(r, published=newest) if r.name == first else r for r in rows)
+
+    def prepare(self) -> None:
+        """Begin a listing in the background for a search that follows, if the last one is old."""
+        known = self._known
+        if known is None or self._is_due(known, None):
+            self._begun(None)
 
     def expire(self) -> None:
         """List the tags for the next reader again."""
