@@ -44,7 +44,7 @@ _ROLLED_BACK = Option(
 _AT = Option("at", "2026-12-01T09:00[Europe/Berlin]", "the time at which it is carried out")
 _GLASS = Option("break-glass", help="skips approvals, windows and locks in an incident")
 _INCIDENT = Option("incident", "INC-42", "the incident of a break-glass; needs a reason too")
-_TERMINAL = (Option("manifest", "manifest.yaml"), Option("output", "json"))
+_TERMINAL = (Option("manifest", "manifest.yaml"), Option("output", "json"), Option("quiet"))
 _RUN = (Option("dry-run"), Option("wait", "10m"), *_TERMINAL)
 
 

@@ -15,6 +15,7 @@ from engine.domain.product import UNNAMED, with_product
 from engine.domain.text import printable
 
 _PRODUCT = "floe.product"
+_QUIET = "floe.quiet"
 _ABOVE = "floe.manifest_above"
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -107,7 +108,7 @@ def manifest(command: F) -> F:
     return _file(callback=_choose)(_product(command))
 
 
-output = click.option(
+_output = click.option(
     "-o",
     "--output",
     type=click.Choice(["table", "json"]),
@@ -115,6 +116,31 @@ output = click.option(
     show_default=True,
     help="Output for people, or JSON for programs.",
 )
+
+
+def _keep_quiet(context: click.Context, _param: click.Parameter, value: bool) -> None:
+    context.meta[_QUIET] = value
+
+
+def is_quiet() -> bool:
+    """Return whether the running command has --quiet."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.meta.get(_QUIET))
+
+
+quiet = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep_quiet,
+    help="Print no progress: only the answer, warnings, and output of failed gates.",
+)
+
+
+def output(command: F) -> F:
+    """Add the options of the answer; --output is the parameter `output`."""
+    return _output(quiet(command))
 
 
 class Text(click.ParamType[str]):

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import click
 from cli.errors import INTERRUPTED, as_json
 from cli.interruption import restored_interrupts
 from cli.options import with_chosen_product
-from cli.stdio import remark, written
+from cli.stdio import remark, wants_colour, written
 from engine.domain.errors import PromotionError
 from engine.domain.text import printable
 
@@ -96,9 +97,17 @@ def _print(output: str, answer: Answer) -> None:
     elif output == "yaml":
         click.echo(_yaml(answer.document), nl=False)
     else:
-        for line in answer.lines:
-            # Lines may quote a server, which must not control the terminal.
-            click.echo(printable(with_chosen_product(line)), err=answer.failed)
+        # Lines may quote a server, which must not control the terminal.
+        lines = [printable(with_chosen_product(line)) for line in answer.lines]
+        stream = sys.stderr if answer.failed else sys.stdout
+        for line in _painted(lines) if wants_colour(stream) else lines:
+            click.echo(line, err=answer.failed)
+
+
+def _painted(lines: list[str]) -> list[str]:
+    from cli.colour import paint  # only a terminal has colours
+
+    return [paint(line) for line in lines]
 
 
 def _yaml(document: Any) -> str:

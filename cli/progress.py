@@ -4,49 +4,60 @@ import sys
 
 import click
 
-from cli.stdio import remark
+from cli.options import is_quiet
+from cli.stdio import remark, show_passing, wants_colour
 from engine.domain.change import ChangeState
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.text import printable
 from engine.responses.change import ChangeResponse
 
-_SHOWN_LINES = 20
+_SHOWN_LINES = 40
 _SHOWN_CHARACTERS = 500
 
 
 def last_lines(output: bytes) -> list[str]:
-    """Return the last 20 lines of `output`, printable, each cut to 500 characters."""
+    """Return the last 40 lines of `output`, printable, each cut to 500 characters."""
     lines = output.decode(errors="replace").splitlines()[-_SHOWN_LINES:]
     return [printable(line[:_SHOWN_CHARACTERS]) for line in lines]
 
 
 class TerminalProgress:
     """
-    Implements `engine.ports.Progress` with one line per event, which keeps CI logs readable.
+    Implements `engine.ports.Progress`: a terminal shows the present step in a line that vanishes.
 
-    Errors of stderr do not stop the command.
+    Elsewhere each event is a line, which keeps CI logs readable. With --quiet, only failed gates
+    are shown. Errors of stderr do not stop the command.
     """
 
     def __init__(self) -> None:
+        self._quiet = is_quiet()
         self._shown: tuple[ChangeState, int] | None = None
         self._outputs: dict[GateKind, bytes] = {}
+        self._running: list[str] = []
 
     def step(self, text: str) -> None:
         # Steps are quick, so only a terminal shows them.
-        if sys.stderr.isatty():
-            remark(click.style(f"… {printable(text)}", dim=True))
+        if not self._quiet:
+            show_passing(f"… {printable(text)}")
 
     def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
-        remark(f"… {gate.value}: running, for at most {timeout_seconds} s")
+        self._running.append(gate.value)
+        if not self._quiet and not self._show_running():
+            remark(f"… {gate.value}: running, for at most {timeout_seconds} s")
 
     def gate_finished(self, result: GateResult) -> None:
-        seconds = result.duration_ms / 1000
-        error = f": {printable(result.error)}" if result.error else ""
-        remark(f"… {result.gate.value}: {result.status.value} in {seconds:.1f} s{error}")
+        self._running = [name for name in self._running if name != result.gate.value]
         output = self._outputs.pop(result.gate, b"")
-        if result.status is GateStatus.FAILED:
-            for line in last_lines(output):
-                remark(f"  | {line}")
+        failed = result.status is GateStatus.FAILED
+        if failed or not self._quiet:
+            remark(_result_line(result))
+        for line in last_lines(output) if failed else ():
+            remark(f"  | {line}")
+        if self._running and not self._quiet:
+            self._show_running()
+
+    def _show_running(self) -> bool:
+        return show_passing(f"… {', '.join(self._running)}: running")
 
     def gate_output(self, gate: GateKind, output: bytes) -> None:
         """Keep `output` to show its last lines if the gate fails."""
@@ -56,11 +67,20 @@ class TerminalProgress:
         """Ctrl-C ends a command by itself."""
 
     def waiting(self, change: ChangeResponse, seconds_left: float) -> None:
-        """Print the state of `change` once, and again after each approval."""
+        """Show the state of `change`; where lines stay, once and again after each approval."""
         known = (change.state, len(change.approvals))
-        if known != self._shown:
-            self._shown = known
-            remark(
-                f"… {change.change_id}: {change.state.value}, {len(change.approvals)} of "
-                f"{change.required} approvals; waiting {round(seconds_left)} s more"
-            )
+        text = (
+            f"… {change.change_id}: {change.state.value}, {len(change.approvals)} of "
+            f"{change.required} approvals; waiting {round(seconds_left)} s more"
+        )
+        if not self._quiet and not show_passing(text) and known != self._shown:
+            remark(text)
+        self._shown = known
+
+
+def _result_line(result: GateResult) -> str:
+    status = result.status.value
+    if wants_colour(sys.stderr):
+        status = click.style(status, fg="red" if result.status is GateStatus.FAILED else "green")
+    error = f": {printable(result.error)}" if result.error else ""
+    return f"… {result.gate.value}: {status} in {result.duration_ms / 1000:.1f} s{error}"

@@ -5,13 +5,30 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from io import TextIOWrapper
+from threading import Lock
 from typing import Literal, TextIO
 
 import click
 
 _FAILED = 1
 _ESCAPED = "floe.escaped"
+_COLUMNS = 80
+# To the first column, and erase the line.
+_CLEAR = "\r\x1b[K"
+
+
+@dataclass
+class _Passing:
+    """Whether a passing line is shown; threads report progress, too."""
+
+    lock: Lock = field(default_factory=Lock)
+    shown: bool = False
+
+
+_PASSING = _Passing()
 
 
 def prepare() -> None:
@@ -41,6 +58,7 @@ def flushed(code: int) -> int:
 
 def written(write: Callable[[], object], code: int) -> int:
     """Call `write` and return `code`, or 1 in place of 0 when the answer cannot be written."""
+    clear_passing()
     try:
         write()
     except OSError as error:
@@ -56,8 +74,47 @@ def unwritten(error: OSError, code: int) -> int:
     return code or _FAILED
 
 
+def wants_colour(stream: TextIO) -> bool:
+    """Return whether `stream` is a terminal, on which NO_COLOR (no-color.org) allows colours."""
+    return _moves_cursor(stream) and not os.environ.get("NO_COLOR")
+
+
+def columns(stream: TextIO) -> int:
+    """Return the width of a terminal, which COLUMNS may set; 80 if it is unknown."""
+    with suppress(KeyError, ValueError):
+        return max(int(os.environ["COLUMNS"]), 1)
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(stream.fileno()).columns or _COLUMNS
+    return _COLUMNS
+
+
+def show_passing(text: str) -> bool:
+    """Show `text` on a terminal until the next output on it; return False without a terminal."""
+    if not _moves_cursor(sys.stderr):
+        return False
+    line = text[: columns(sys.stderr) - 1]
+    shown = click.style(line, dim=True) if wants_colour(sys.stderr) else line
+    with _PASSING.lock, suppress(OSError):
+        click.echo(f"{_CLEAR}{shown}", nl=False, err=True, color=True)
+        _PASSING.shown = True
+    return True
+
+
+def clear_passing() -> None:
+    """Remove the line of `show_passing`."""
+    with _PASSING.lock, suppress(OSError):
+        if _PASSING.shown:
+            click.echo(_CLEAR, nl=False, err=True, color=True)
+        _PASSING.shown = False
+
+
+def _moves_cursor(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def remark(text: str) -> None:
     """Print `text` on stderr, and ignore a stderr that cannot be written."""
+    clear_passing()
     try:
         click.echo(text, err=True)
     except OSError:

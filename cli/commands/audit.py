@@ -148,6 +148,7 @@ def export(directory: Path, environment: str | None, output: str, manifest: Prod
     show_default=True,
     help="0: no limit.",
 )
+@options.quiet
 @click.option(
     "-o",
     "--output",

@@ -35,6 +35,7 @@ FORMATS = ["table", "json", "yaml"]
 )
 @click.option("--all", "everything", is_flag=True, help="Show all products of the server.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@options.quiet
 @click.option("-o", "--output", type=click.Choice(FORMATS), help="The same as --format.")
 @options.manifest
 def status(

@@ -47,7 +47,7 @@ def _windows(environment: str | None, trace: str, manifest: ProductChoice) -> An
 
 def _render(found: Sequence[EnvironmentWindows]) -> Answer:
     rows = [_row(each.environment, window) for each in found for window in each.windows]
-    lines = show("Freeze windows", _HEADS, rows) if rows else ["No freeze windows"]
+    lines = show(_HEADS, rows) if rows else ["No freeze windows"]
     return Answer(list(found), lines)
 
 

@@ -8,7 +8,7 @@ from cli.errors import as_json
 from cli.output import Answer
 from cli.render.common import trace_line
 from cli.render.table import show, when
-from cli.stdio import unwritten
+from cli.stdio import clear_passing, unwritten
 from engine.domain.record import AnyRecord, PromotionRecord, RefusalRecord
 from engine.domain.release_records import ReviewRecord
 from engine.domain.text import printable
@@ -47,7 +47,7 @@ def render_export(response: ExportResponse) -> Answer:
 
 def render_history(records: Sequence[RecordResponse], limit: int | None, trace_id: str) -> Answer:
     response = HistoryResponse.build(success=True, records=records, trace_id=trace_id)
-    lines = show("History", _HEADS, [_row(each) for each in records])
+    lines = show(_HEADS, [_row(each) for each in records])
     if len(records) == limit:
         lines.append(f"(the newest {limit}; --limit shows more, 0 all of them)")
     return Answer(response, lines)
@@ -55,6 +55,7 @@ def render_history(records: Sequence[RecordResponse], limit: int | None, trace_i
 
 def write_lines(records: Iterable[RecordResponse]) -> Answer:
     """Print each record as a line of JSON when it is read: all of them may not fit into memory."""
+    clear_passing()
     try:
         for each in records:
             click.echo(as_json(each, one_line=True))

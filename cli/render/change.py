@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 
 from cli.output import Answer
 from cli.render import promotion
-from cli.render.common import exit_code, gates_lines, record_lines, registry_lines, trace_line
+from cli.render.common import (
+    exit_code,
+    gates_lines,
+    record_lines,
+    registry_lines,
+    replaced_line,
+    trace_line,
+)
 from cli.render.impact import changes_lines, impact_lines
 from cli.render.table import show, when
 from engine.domain.change import ChangeState
@@ -77,7 +84,7 @@ def render_changes(changes: Sequence[ChangeResponse]) -> Answer:
     lines = ["No change is in flight"]
     if changes:
         heads = ("CHANGE", "WHAT", "STATE", "APPROVALS", "BY", "ASKED", "EXPIRES")
-        lines = show("Changes", heads, [_row(change) for change in changes])
+        lines = show(heads, [_row(change) for change in changes])
     return Answer(list(changes), lines)
 
 
@@ -117,6 +124,7 @@ def _change_lines(change: ChangeResponse) -> list[str]:
             groups = f" from {', '.join(listed)}" if listed else ""
             return [
                 f"Waiting for approval: {step}",
+                *_replaced(change),
                 f"  Change: {change.change_id}",
                 *_about(change),
                 f"  Approvals: {len(change.approvals)} of {change.required}{groups}",
@@ -164,7 +172,14 @@ def _done_lines(change: ChangeResponse, step: str) -> list[str]:
         unchanged = [f"Unchanged: {step} is waived already"]
         return unchanged if change.unchanged else [f"Waived {step}", *_about(change)]
     done = "Rolled back" if change.action == "rollback" else "Promoted"
-    return [f"{done} {step}", f"  Latest tag updated: latest-{change.target}"]
+    return [f"{done} {step}", *_replaced(change), f"  Latest tag updated: latest-{change.target}"]
+
+
+def _replaced(change: ChangeResponse) -> list[str]:
+    if change.waiver is not None or change.unchanged:
+        return []
+    before = change.previous.version if change.previous else None
+    return [replaced_line(change.target, before, change.version)]
 
 
 def _about(change: ChangeResponse) -> list[str]:

@@ -59,6 +59,10 @@ def refused_lines(not_done: str, response: "Move | FreezeResponse") -> list[str]
     return [f"{not_done}: {printable(reason)}" for reason in reasons]
 
 
+def replaced_line(environment: str, before: str | None, version: str) -> str:
+    return printable(f"  {environment}: {before or 'nothing'} → {version}")
+
+
 def approvals_lines(response: "Move") -> list[str]:
     missing = response.approvals_missing
     return [f"Approvals needed: {missing}"] if missing else []

@@ -11,6 +11,7 @@ from cli.render.common import (
     record_lines,
     refused_lines,
     registry_lines,
+    replaced_line,
     scan_lines,
     signature_line,
     tags_lines,
@@ -40,6 +41,7 @@ def render_dry_run(response: PromotionResponse) -> Answer:
     step = _unchanged(response) if unchanged else f"Would promote {response.step}"
     lines = [
         f"[DRY RUN] {step}",
+        *(() if unchanged else (_replaced(response),)),
         *findings_lines(response.findings),
         *tags_lines(response),
         *(impact_lines(response.impact_analysis) if response.impact_analysis else ()),
@@ -57,6 +59,7 @@ def _done(response: PromotionResponse, *, verified: bool) -> list[str]:
         return [_unchanged(response)]
     return [
         f"Promoted {response.step}",
+        _replaced(response),
         f"  New tag: {printable(response.artifact_tag or '')}",
         f"  Latest tag updated: latest-{response.target_environment}",
         f"  Digest: {response.artifact_digest}",
@@ -67,6 +70,11 @@ def _done(response: PromotionResponse, *, verified: bool) -> list[str]:
         *registry_lines(response.registry_sync),
         *record_lines(response.promotion_id, response.anchor),
     ]
+
+
+def _replaced(response: PromotionResponse) -> str:
+    target, before = response.target_environment, response.previous_version
+    return replaced_line(target, before, response.version)
 
 
 def _output_commands(response: PromotionResponse) -> list[str]:

@@ -10,6 +10,7 @@ from cli.render.common import (
     record_lines,
     refused_lines,
     registry_lines,
+    replaced_line,
     signature_line,
     tags_lines,
     trace_line,
@@ -33,7 +34,8 @@ def render_run(response: RollbackResponse, *, verified: bool) -> Answer:
 
 def render_dry_run(response: RollbackResponse) -> Answer:
     lines = [
-        f"[DRY RUN] Would rollback {response.environment} to {response.version}",
+        f"[DRY RUN] Would roll back {response.environment} to {response.version}",
+        *(() if response.outcome is Ending.UNCHANGED else (_replaced(response),)),
         *findings_lines(response.findings),
         *tags_lines(response),
         *impact_lines(response.impact_analysis),
@@ -51,10 +53,10 @@ def _done(response: RollbackResponse, *, verified: bool) -> list[str]:
         return [f"Unchanged: {response.environment} already runs {response.version}"]
     return [
         f"Rolled back {response.environment} to {response.version}",
+        _replaced(response),
         f"  Rollback tag: {printable(response.artifact_tag or '')}",
         f"  Latest tag updated: latest-{response.environment}",
         f"  Digest: {response.artifact_digest}",
-        f"  Before: {printable(response.previous_version or 'nothing')}",
         f"  Reason: {printable(response.reason)}",
         *changes_lines(response.delta, "  "),
         signature_line(response.signature),
@@ -62,6 +64,10 @@ def _done(response: RollbackResponse, *, verified: bool) -> list[str]:
         *registry_lines(response.registry_sync),
         *record_lines(response.rollback_id, response.anchor),
     ]
+
+
+def _replaced(response: RollbackResponse) -> str:
+    return replaced_line(response.environment, response.previous_version, response.version)
 
 
 def _conclusion(response: RollbackResponse) -> str:

@@ -17,7 +17,7 @@ def render_rebuilt(rows: Sequence[RebuiltEnvironment], trace_id: str) -> Answer:
     response = RebuildResponse.build(
         success=error is None, environments=rows, trace_id=trace_id, error=error
     )
-    lines = [*show("Read from the registry", _HEADS, [_row(row) for row in rows]), _changes(rows)]
+    lines = [*show(_HEADS, [_row(row) for row in rows]), _changes(rows)]
     return Answer(response, [*lines, trace_line(trace_id)], exit_code(error))
 
 

@@ -58,7 +58,7 @@ def render_products(products: Sequence[ProductResponse]) -> Answer:
         for each in _intrusions(product.environments)
     ]
     heads = ("PRODUCT", "ENVIRONMENT", "VERSION", "DIGEST", "BY", "SINCE", "NOTES")
-    return Answer(list(products), show("Status", heads, table), code, warnings=tuple(warnings))
+    return Answer(list(products), show(heads, table), code, warnings=tuple(warnings))
 
 
 def _product_rows(product: ProductResponse) -> list[tuple[str, ...]]:
@@ -88,12 +88,12 @@ def last_read_lines(error: PromotionError, environment: str | None) -> list[str]
 
 def status_table(rows: Sequence[EnvironmentResponse]) -> list[str]:
     heads = ("ENVIRONMENT", "VERSION", "DIGEST", "BY", "SINCE", "NOTES")
-    return show("Status", heads, [_status_row(row) for row in rows])
+    return show(heads, [_status_row(row) for row in rows])
 
 
 def history_table(records: Sequence[RecordResponse]) -> list[str]:
     heads = ("WHEN", "KIND", "ENVIRONMENT", "VERSION", "BY", "RECORD")
-    return show("History", heads, [_history_row(each) for each in records])
+    return show(heads, [_history_row(each) for each in records])
 
 
 def _status_row(row: EnvironmentResponse) -> tuple[str, ...]:

@@ -27,5 +27,5 @@ def render(response: WaiversResponse, *, openvex: bool) -> Answer:
             )
             for each in response.waivers
         ]
-        lines = show("Waivers", heads, rows)
+        lines = show(heads, rows)
     return Answer(response, lines)

@@ -14,7 +14,7 @@ def render(response: WebhooksResponse) -> Answer:
     lines = [_repeated(response)] if response.redelivered else []
     if response.failed:
         rows = [tuple(printable(cell) for cell in _row(each)) for each in response.failed]
-        lines += show("Failed deliveries", _HEADS, rows)
+        lines += show(_HEADS, rows)
         lines.append("To try again: floe platform webhooks --redeliver ID, or all")
     else:
         lines.append("No delivery failed")

@@ -29,6 +29,7 @@ from engine.responses.common import (
     Signature,
     Success,
     Warnings,
+    fields_of_previous,
 )
 
 _OUTCOMES = {
@@ -229,6 +230,7 @@ def fields_of_change(change: ChangeResponse, done: Ending) -> Document:
         "outcome": Ending.UNCHANGED if change.success and change.unchanged else outcome,
         "change_id": change.change_id or None,
         "artifact_digest": change.digest,
+        **fields_of_previous(change.previous),
         "operator": change.requester.name,
         "authorized_via": _authorized_via(change),
         "impact_analysis": change.impact,

@@ -11,7 +11,7 @@ from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.impact.delta import Delta
 from engine.domain.overrides import Override
 from engine.domain.plan import Plan
-from engine.domain.record import RegistrySync, SignatureStatus
+from engine.domain.record import Previous, RegistrySync, SignatureStatus
 from engine.domain.record_base import DigestText
 from engine.domain.result import Ending, Result
 
@@ -126,6 +126,8 @@ Replication = Annotated[
 ]
 Warnings = Annotated[tuple[str, ...], Field(description="problems that did not stop the request")]
 ArtifactDigest = Annotated[DigestText | None, Field(description="digest of the artifact")]
+PreviousVersion = Annotated[str | None, Field(description="version that ran before")]
+PreviousDigest = Annotated[DigestText | None, Field(description="digest that ran before")]
 RecordId = Annotated[
     str | None, Field(description="ID of the record; null when nothing was recorded")
 ]
@@ -161,11 +163,20 @@ class FailureResponse(Response):
         return cls.build(trace_id=trace_id, error=ErrorInfo.of(error))
 
 
+def fields_of_previous(previous: Previous | None) -> Document:
+    """The version and digest that a promotion or rollback replaces."""
+    return {
+        "previous_version": previous.version if previous else None,
+        "previous_digest": previous.digest if previous else None,
+    }
+
+
 def fields_of_plan(plan: Plan) -> Document:
     """The fields that every answer about a planned promotion or rollback has."""
     return {
         "artifact_digest": str(plan.manifest.digest) if plan.manifest else None,
         "artifact_tag": next((str(w.tag) for w in plan.writes if w.immutable), None),
+        **fields_of_previous(plan.previous),
         "findings": plan.findings,
         "signature": plan.signature,
         "operator": plan.request.operator.name,

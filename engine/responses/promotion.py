@@ -26,6 +26,8 @@ from engine.responses.common import (
     Impact,
     OperatorName,
     Outcome,
+    PreviousDigest,
+    PreviousVersion,
     RecordId,
     Replication,
     Response,
@@ -66,6 +68,8 @@ class PromotionResponse(Response):
     version: str = Field(description="version as requested")
     source_environment: str | None = Field(description="environment the version comes from")
     target_environment: str = Field(description="environment the version goes to")
+    previous_version: PreviousVersion
+    previous_digest: PreviousDigest
     findings: Findings
     gate_results: Gates
     signature: Signature

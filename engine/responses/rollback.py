@@ -7,7 +7,7 @@ from pydantic import Field
 
 from engine.domain.errors import PromotionError
 from engine.domain.plan import Effect, Plan
-from engine.domain.record_base import DigestText, UtcTime
+from engine.domain.record_base import UtcTime
 from engine.domain.result import Ending
 from engine.responses.change import ChangeResponse, fields_of_change
 from engine.responses.common import (
@@ -24,6 +24,8 @@ from engine.responses.common import (
     Impact,
     OperatorName,
     Outcome,
+    PreviousDigest,
+    PreviousVersion,
     RecordId,
     Replication,
     Response,
@@ -73,8 +75,8 @@ class RollbackResponse(Response):
     artifact_tag: str | None = Field(description="<version>-<env>-rollback-<n>")
     environment: str = Field(description="environment to roll back")
     version: str = Field(description="version to return to, as requested")
-    previous_version: str | None = Field(description="version that ran before")
-    previous_digest: DigestText | None = Field(description="digest that ran before")
+    previous_version: PreviousVersion
+    previous_digest: PreviousDigest
     reason: str = Field(description="reason as given")
     operator: OperatorName
     authorized_via: AuthorizedVia
@@ -100,18 +102,15 @@ class RollbackResponse(Response):
     def of_dry_run(cls, typed: RollbackInput, plan: Plan) -> Self:
         unchanged = plan.effect is Effect.NOTHING
         ending = Ending.UNCHANGED if unchanged else Ending.ROLLED_BACK
-        return cls.build(**(_input(typed) | _planned(plan) | end_of_plan(plan, ending)))
+        return cls.build(**(_input(typed) | fields_of_plan(plan) | end_of_plan(plan, ending)))
 
     @classmethod
     def of_change(cls, typed: RollbackInput, change: ChangeResponse) -> Self:
         """The answer to a rollback from its change, open or ended."""
-        before = change.previous
         return cls.build(
             **(_input(typed) | fields_of_change(change, Ending.ROLLED_BACK)),
             rollback_id=change.record_id,
             artifact_tag=change.artifact_tag,
-            previous_version=before.version if before else None,
-            previous_digest=before.digest if before else None,
             rolled_back_at=change.recorded_at,
         )
 
@@ -123,12 +122,4 @@ def _input(typed: RollbackInput) -> Document:
         "reason": typed.reason,
         "dry_run": typed.dry_run,
         "trace_id": typed.trace_id,
-    }
-
-
-def _planned(plan: Plan) -> Document:
-    previous = plan.previous
-    return fields_of_plan(plan) | {
-        "previous_version": previous.version if previous else None,
-        "previous_digest": previous.digest if previous else None,
     }

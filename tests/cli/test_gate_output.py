@@ -11,7 +11,7 @@ from tests.peers import oci_layout
 from tests.peers.oidc_provider import oidc_provider
 from tests.scenarios.commands import Floe
 
-PRINTS = "i=0; while [ $i -lt 30 ]; do echo line-$i-; i=$((i+1)); done; exit 3"
+PRINTS = "i=0; while [ $i -lt 50 ]; do echo line-$i-; i=$((i+1)); done; exit 3"
 PROMOTE = ("platform", "promote", "v1.0.0", "--to", "staging")
 SHOW = ("platform", "changes", "show")
 
@@ -38,7 +38,7 @@ def test_output_of_a_failed_gate_is_shown_and_stored_without_a_change(tmp_path: 
     assert "  | line-10-\n" in refused.err
     assert "  | line-9-\n" not in refused.err
     assert f"floe platform changes show {trace} --output-of tests" in refused.err
-    assert (kept.code, kept.out.splitlines()) == (0, [f"line-{n}-" for n in range(30)])
+    assert (kept.code, kept.out.splitlines()) == (0, [f"line-{n}-" for n in range(50)])
     assert document["output"].startswith("line-0-\n")
     fits = Draft202012Validator(outputs_schema() | {"$ref": "#/$defs/changes show"})
     assert list(fits.iter_errors(document)) == []

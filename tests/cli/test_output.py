@@ -30,6 +30,8 @@ FIELDS = {
     *("promoted_at", "trace_id", "dry_run", "error", "impact_analysis", "overrides"),
     # The approvals that are still required.
     "approvals_missing",
+    "previous_version",
+    "previous_digest",
 }
 ERROR_FIELDS = {"type", "reason_code", "message", "exit_code", "details"}
 # Colours, a cleared screen, a title, an overwritten line, a reversed one, a C1 sequence, Slack.

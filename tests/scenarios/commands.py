@@ -4,6 +4,8 @@ import json
 import os
 import pty
 import subprocess
+import termios
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,23 @@ class Floe:
         shown = os.read(ours, 65536)
         os.close(ours)
         return Finished(ended.code, ended.out, shown.decode())
+
+    def screen(self, *arguments: str, columns: int = 80) -> tuple[int, str]:
+        """Run on a terminal of `columns`: the exit code, and all that was written to it."""
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (50, columns))
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        with popen([*arguments], self.folder, inherited | self.environ, **streams) as process:
+            os.close(theirs)
+            written = b""
+            # The end of a terminal is an error.
+            with suppress(OSError):
+                while part := os.read(ours, 65536):
+                    written += part
+            code = process.wait(120)
+        os.close(ours)
+        return code, written.decode().replace("\r\n", "\n")
 
     def promote(self, version: str, target: str, *more: str) -> Finished:
         return self.run("platform", "promote", version, "--to", target, "--output", "json", *more)
