@@ -45,6 +45,7 @@ _AT = Option("at", "2026-12-01T09:00[Europe/Berlin]", "the time at which it is c
 _GLASS = Option("break-glass", help="skips approvals, windows and locks in an incident")
 _INCIDENT = Option("incident", "INC-42", "the incident of a break-glass; needs a reason too")
 _TERMINAL = (Option("manifest", "manifest.yaml"), Option("output", "json"), Option("quiet"))
+_SHOWN = (Option("all"), Option("history", "10"), Option("watch"), Option("web"))
 _RUN = (Option("dry-run"), Option("wait", "10m"), *_TERMINAL)
 
 
@@ -96,7 +97,7 @@ PROMOTIONS = Grammar(
     "status",
     ("env",),
     (_ENV,),
-    (Option("all"), Option("history", "10"), Option("format", "json"), *_TERMINAL),
+    (*_SHOWN, Option("format", "json"), *_TERMINAL),
 )
 
 _WORD = re.compile(r"\S+")

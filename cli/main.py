@@ -38,6 +38,7 @@ platform = LazyGroup(
             "Carry a scheduled change out at another time.",
         ),
         "changes": ("cli.commands.changes:changes", "List open changes."),
+        "open": ("cli.commands.open:open_page", "Open a page in the browser."),
         "review": ("cli.commands.freeze:review", "Review a break-glass of another person."),
         "status": ("cli.commands.status:status", "Show which version each environment runs."),
         "versions": ("cli.commands.versions:versions", "List published versions, newest first."),
@@ -70,7 +71,7 @@ audit = LazyGroup(
 )
 platform.add_command(audit)
 
-_OFTEN = ("promote", "rollback", "lock", "unlock", "status", "changes")
+_OFTEN = ("promote", "rollback", "lock", "unlock", "status", "changes", "open")
 _DECISIONS = ("approve", "reject", "cancel")
 
 floe = LazyGroup(

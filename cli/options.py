@@ -243,6 +243,10 @@ def reason(help_text: str) -> Callable[[F], F]:
     return click.option("--reason", cls=Reason, required=True, help=help_text)
 
 
+watch = click.option(
+    "-w", "--watch", is_flag=True, help="Show it again whenever it changes, until Ctrl-C."
+)
+web = click.option("--web", is_flag=True, help="Open the page in the browser instead.")
 break_glass = click.option(
     "--break-glass",
     is_flag=True,

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Thread
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -97,14 +97,16 @@ def _print(output: str, answer: Answer) -> None:
     elif output == "yaml":
         click.echo(_yaml(answer.document), nl=False)
     else:
-        # Lines may quote a server, which must not control the terminal.
-        lines = [printable(with_chosen_product(line)) for line in answer.lines]
-        stream = sys.stderr if answer.failed else sys.stdout
-        for line in _painted(lines) if wants_colour(stream) else lines:
+        for line in shown_lines(answer, sys.stderr if answer.failed else sys.stdout):
             click.echo(line, err=answer.failed)
 
 
-def _painted(lines: list[str]) -> list[str]:
+def shown_lines(answer: Answer, stream: TextIO) -> list[str]:
+    """The lines of `answer` on `stream`, with colours on a terminal."""
+    # Lines may quote a server, which must not control the terminal.
+    lines = [printable(with_chosen_product(line)) for line in answer.lines]
+    if not wants_colour(stream):
+        return lines
     from cli.colour import paint  # only a terminal has colours
 
     return [paint(line) for line in lines]

@@ -76,7 +76,7 @@ def unwritten(error: OSError, code: int) -> int:
 
 def wants_colour(stream: TextIO) -> bool:
     """Return whether `stream` is a terminal, on which NO_COLOR (no-color.org) allows colours."""
-    return _moves_cursor(stream) and not os.environ.get("NO_COLOR")
+    return moves_cursor(stream) and not os.environ.get("NO_COLOR")
 
 
 def columns(stream: TextIO) -> int:
@@ -90,7 +90,7 @@ def columns(stream: TextIO) -> int:
 
 def show_passing(text: str) -> bool:
     """Show `text` on a terminal until the next output on it; return False without a terminal."""
-    if not _moves_cursor(sys.stderr):
+    if not moves_cursor(sys.stderr):
         return False
     line = text[: columns(sys.stderr) - 1]
     shown = click.style(line, dim=True) if wants_colour(sys.stderr) else line
@@ -108,7 +108,8 @@ def clear_passing() -> None:
         _PASSING.shown = False
 
 
-def _moves_cursor(stream: TextIO) -> bool:
+def moves_cursor(stream: TextIO) -> bool:
+    """Return whether `stream` is a terminal that understands more than text."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 

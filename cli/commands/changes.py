@@ -1,11 +1,14 @@
 """The commands `floe platform approve`, `reject`, `cancel` and `changes`."""
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import click
 
-from cli import options
+from cli import options, watching
+from cli.commands.open import path_of, show_page
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
@@ -17,7 +20,7 @@ from cli.render.change import (
     render_rejected,
     render_shown,
 )
-from cli.render.common import failure
+from cli.render.common import exit_code, failure
 from engine.bootstrap import AUDIT, open_command_platform
 from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
@@ -81,16 +84,29 @@ def reschedule(change: str, at: str, manifest: ProductChoice, output: str) -> No
 @click.group(invoke_without_command=True)
 @click.option("--all", "everything", is_flag=True, help="Include ended changes, newest first.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@options.watch
+@options.web
 @options.manifest
 @options.output
 @click.pass_context
 def changes(
-    context: click.Context, everything: bool, limit: int, manifest: ProductChoice, output: str
+    context: click.Context,
+    everything: bool,
+    limit: int,
+    watch: bool,
+    web: bool,
+    manifest: ProductChoice,
+    output: str,
 ) -> None:
     """List open changes and the approvals they wait for."""
     if context.invoked_subcommand is not None:
         return
-    deliver(output, partial(_changes, everything, limit, manifest), partial(_failure, "Not shown"))
+    if web:
+        show_page("/changes", manifest, output)
+    ask: Callable[[], Answer] = partial(_changes, everything, limit, manifest)
+    if watch:
+        ask = watching.watch_always(ask, output)
+    deliver(output, ask, partial(_failure, "Not shown"))
 
 
 @changes.command()
@@ -101,16 +117,35 @@ def changes(
     type=click.Choice([gate.value for gate in GateKind]),
     help="Show the output of this gate.",
 )
+@click.option(
+    "-w", "--watch", is_flag=True, help="Show it until its end, whose exit code is returned."
+)
+@options.web
 @options.manifest
 @options.output
-def show(change: str, gate: str | None, manifest: ProductChoice, output: str) -> None:
+def show(
+    change: str, gate: str | None, watch: bool, web: bool, manifest: ProductChoice, output: str
+) -> None:
     """
     Show one change, or with --output-of the output of a gate.
 
     With --output-of, ID may also be the ID of a record, or the trace ID of an answer.
     """
+    if web:
+        show_page(path_of(change), manifest, output)
+    if watch and gate:
+        raise click.UsageError("--watch shows the change: leave out --output-of")
     kind = GateKind(gate) if gate else None
-    deliver(output, partial(_show, change, kind, manifest), partial(_failure, "Not shown"))
+    ask = partial(_show, change, kind, manifest)
+    if watch:
+        ask = partial(_watch, ask, output)
+    deliver(output, ask, partial(_failure, "Not shown"))
+
+
+def _watch(ask: Callable[[], Answer], output: str) -> Answer:
+    """Show the change until its end; the exit code is then that of the change."""
+    ended = watching.watch(ask, lambda found: not found.document.open, silent=output == "json")
+    return replace(ended, exit_code=exit_code(ended.document.error))
 
 
 def _trace() -> str:

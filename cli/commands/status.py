@@ -1,8 +1,9 @@
 """The command `floe platform status`."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NoReturn
 
 import click
 
@@ -34,6 +35,8 @@ FORMATS = ["table", "json", "yaml"]
     "--history", type=click.IntRange(1, 1000), help="Show the newest N records of each environment."
 )
 @click.option("--all", "everything", is_flag=True, help="Show all products of the server.")
+@options.watch
+@options.web
 @click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
 @options.quiet
 @click.option("-o", "--output", type=click.Choice(FORMATS), help="The same as --format.")
@@ -42,6 +45,8 @@ def status(
     environment: str | None,
     history: int | None,
     everything: bool,
+    watch: bool,
+    web: bool,
     form: str,
     output: str | None,
     manifest: ProductChoice,
@@ -57,11 +62,23 @@ def status(
         raise click.UsageError(
             "--all takes neither --env nor --history", click.get_current_context()
         )
+    if web:
+        _open_page(environment, manifest, output or form)
     trace = trace_id(os.environ.get("TRACEPARENT"))
-    ask = partial(_status, environment, history, trace, manifest)
+    ask: Callable[[], Answer] = partial(_status, environment, history, trace, manifest)
     if everything:
         ask = partial(_status_of_all, trace, manifest)
+    if watch:
+        from cli.watching import watch_always
+
+        ask = watch_always(ask, output or form)
     deliver(output or form, ask, partial(_failure, environment, trace))
+
+
+def _open_page(environment: str | None, manifest: ProductChoice, output: str) -> NoReturn:
+    from cli.commands.open import path_of, show_page  # few commands open a browser
+
+    show_page(path_of(environment), manifest, output)
 
 
 def _status(

@@ -68,6 +68,11 @@ class Api:
         self.product = product
         self._client.base_url = f"{self.place}/api/v1/{_path_of(product)}"
 
+    def page(self, path: str) -> str:
+        """Return the address of a page for people."""
+        product = f"/p/{quoted(self.product)}" if self.product else ""
+        return f"{self.place}{product}{path}"
+
     def close(self) -> None:
         self._client.close()
 
@@ -80,7 +85,7 @@ class Api:
 
     def follow(self, change_id: str) -> Json:
         """Read a change that was requested here, with its follow token."""
-        path = f"changes/{quote(change_id, safe='', errors='replace')}"
+        path = f"changes/{quoted(change_id)}"
         return self._asked("GET", path, again=True, shown=self._ticket or self._shown)
 
     def post(self, path: str, body: Mapping[str, Json] | None = None) -> Json:
@@ -187,6 +192,11 @@ class Api:
         return ServerUnavailableError(f"{self.place} does not answer ({what}): {after}")
 
 
+def quoted(text: str) -> str:
+    """Quote one segment of a path; invalid text names nothing on the server."""
+    return quote(text, safe="", errors="replace")
+
+
 def _path_of(product: str | None) -> str:
     """The part of the path that names a product, if one was named."""
-    return "" if not product else f"products/{quote(product, safe='', errors='replace')}/"
+    return "" if not product else f"products/{quoted(product)}/"

@@ -5,14 +5,13 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import ValidationError
 
 from cli.output import Answer
 from cli.progress import TerminalProgress
 from cli.remote.address import address_of, product_here, token_of
-from cli.remote.client import Api
+from cli.remote.client import Api, quoted
 from cli.remote.errors import absent, known
 from cli.remote.follow_change import Following, output_of
 from cli.remote.pagination import records
@@ -136,7 +135,7 @@ class Commands:
         return freeze.render(typed.verb, self._frozen(typed, body), verified=True)
 
     def _frozen(self, typed: FreezeInput, body: Mapping[str, Json]) -> FreezeResponse:
-        path = f"environments/{_part(typed.environment)}/{typed.verb}"
+        path = f"environments/{quoted(typed.environment)}/{typed.verb}"
         path = "reviews" if typed.verb == "review" else path
         document = self.api.order(path, body, answers=is_judged)
         return read(FREEZE_RESPONSES[typed.verb], document)
@@ -154,23 +153,23 @@ class Commands:
 
     def approve(self, change_id: str, reason: str | None) -> Answer:
         with absent(change_id):
-            self.api.post(f"changes/{_part(change_id)}/approve", _why(reason))
+            self.api.post(f"changes/{quoted(change_id)}/approve", _why(reason))
         return changes.render_approved(Following(self.api, change_id, TerminalProgress()).settled())
 
     def reject(self, change_id: str, reason: str) -> Answer:
         said = reason_text(reason)
         with absent(change_id):
-            document = self.api.post(f"changes/{_part(change_id)}/reject", {"reason": said})
+            document = self.api.post(f"changes/{quoted(change_id)}/reject", {"reason": said})
         return changes.render_rejected(read(ChangeResponse, document), reason)
 
     def cancel(self, change_id: str, reason: str | None) -> Answer:
         with absent(change_id):
-            document = self.api.post(f"changes/{_part(change_id)}/cancel", _why(reason))
+            document = self.api.post(f"changes/{quoted(change_id)}/cancel", _why(reason))
         return changes.render_cancelled(read(ChangeResponse, document))
 
     def reschedule(self, change_id: str, at: str) -> Answer:
         with absent(change_id):
-            document = self.api.post(f"changes/{_part(change_id)}/reschedule", {"at": at})
+            document = self.api.post(f"changes/{quoted(change_id)}/reschedule", {"at": at})
         return changes.render_approved(read(ChangeResponse, document))
 
     def changes(self, everything: bool, limit: int) -> Answer:
@@ -189,7 +188,7 @@ class Commands:
     def show(self, change_id: str, gate: GateKind | None) -> Answer:
         if gate is None:
             with absent(change_id):
-                document = self.api.get(f"changes/{_part(change_id)}")
+                document = self.api.get(f"changes/{quoted(change_id)}")
             return changes.render_shown(read(ChangeResponse, document))
         return changes.render_output(change_id, gate, output_of(self.api, change_id, gate))
 
@@ -219,6 +218,9 @@ class Commands:
     def products(self) -> Answer:
         return render_products(read(tuple[ProductResponse, ...], self.api.get("products")))
 
+    def page(self, path: str) -> str:
+        return self.api.page(path)
+
     def _history(self, limit: int, environment: str) -> tuple[RecordResponse, ...]:
         return tuple(records(self.api, {"environment": environment}, limit))
 
@@ -234,7 +236,7 @@ class Commands:
 
     def signature(self, version: str, environment: str | None) -> Answer:
         asked = {"environment": environment}
-        document = self.api.get(f"artifacts/{_part(version)}/signature", asked)
+        document = self.api.get(f"artifacts/{quoted(version)}/signature", asked)
         return signature.render(read(SignatureResponse, document), environment)
 
     def audit(
@@ -284,11 +286,6 @@ def _overrides(overrides: Overrides) -> dict[str, Json]:
 
 def _incident(incident: str) -> dict[str, Json]:
     return {"break_glass": True, "incident": incident} if incident else {}
-
-
-def _part(text: str) -> str:
-    """Quote one segment of a path; invalid text names nothing on the server."""
-    return quote(text, safe="", errors="replace")
 
 
 def _why(reason: str | None) -> dict[str, str] | None:

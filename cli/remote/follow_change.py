@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import ValidationError
 
 from cli.interruption import restored_interrupts
 from cli.output import InterruptedRunError
 from cli.progress import TerminalProgress
-from cli.remote.client import Api
+from cli.remote.client import Api, quoted
 from cli.remote.errors import ServerUnavailableError
 from cli.remote.responses import StrangeAnswerError, read
 from engine.domain.change import ChangeState
@@ -105,7 +104,7 @@ class Following:
 def output_of(api: Api, change_id: str, gate: GateKind) -> bytes | None:
     """Read the output of a gate; None if the server has none."""
     try:
-        document = api.get(f"changes/{quote(change_id, safe='', errors='replace')}/output/{gate}")
+        document = api.get(f"changes/{quoted(change_id)}/output/{gate}")
     except PromotionError as error:
         if error.reason_code != "not_found":
             raise

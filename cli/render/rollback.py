@@ -34,7 +34,7 @@ def render_run(response: RollbackResponse, *, verified: bool) -> Answer:
 
 def render_dry_run(response: RollbackResponse) -> Answer:
     lines = [
-        f"[DRY RUN] Would roll back {response.environment} to {response.version}",
+        f"[DRY RUN] Would rollback {response.environment} to {response.version}",
         *(() if response.outcome is Ending.UNCHANGED else (_replaced(response),)),
         *findings_lines(response.findings),
         *tags_lines(response),

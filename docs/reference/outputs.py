@@ -30,6 +30,7 @@ from engine.responses.manifest import (
     ManifestDiffResponse,
     ManifestShowResponse,
 )
+from engine.responses.page import PageResponse
 from engine.responses.policy import PolicyResponse
 from engine.responses.product import ProductResponse
 from engine.responses.promotion import PromotionResponse
@@ -111,6 +112,7 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
         ErrorResponse,
     ),
     "platform status --all": (list[ProductResponse], ErrorResponse),
+    "platform open": (PageResponse,),
     "platform windows": (list[EnvironmentWindows], ErrorResponse),
     "platform dora": (DoraResponse, ErrorResponse),
     "platform attest": (StatementsResponse,),

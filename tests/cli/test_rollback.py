@@ -74,7 +74,7 @@ def test_rollback_is_reported(floe: Floe) -> None:
         "Rolled back prod to v1.2.2",
         "Rollback tag: v1.2.2-prod-rollback-1",
         "Latest tag updated: latest-prod",
-        "Before: v1.2.3",
+        "prod: v1.2.3 → v1.2.2",
         "Reason: INC-1",
         f"Trace ID: {'ab' * 16}",
     ):

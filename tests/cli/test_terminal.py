@@ -175,7 +175,7 @@ def test_answers_say_what_is_replaced(tmp_path: Path) -> None:
     )
     assert "→" not in again.out
     assert back.out.splitlines()[:2] == [
-        "[DRY RUN] Would roll back staging to v1.0.0",
+        "[DRY RUN] Would rollback staging to v1.0.0",
         "  staging: v1.1.0 → v1.0.0",
     ]
     assert done.out.splitlines()[1] == "  staging: v1.1.0 → v1.0.0"

@@ -3,11 +3,13 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import termios
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from tests.scenarios.warm_start import popen
@@ -76,8 +78,14 @@ class Floe:
         os.close(ours)
         return Finished(ended.code, ended.out, shown.decode())
 
-    def screen(self, *arguments: str, columns: int = 80) -> tuple[int, str]:
-        """Run on a terminal of `columns`: the exit code, and all that was written to it."""
+    def screen(
+        self, *arguments: str, columns: int = 80, seconds: float | None = None
+    ) -> tuple[int, str]:
+        """
+        Run on a terminal of `columns`: the exit code, and all that was written to it.
+
+        With `seconds`, the command is interrupted so long after its first output.
+        """
         ours, theirs = pty.openpty()
         termios.tcsetwinsize(theirs, (50, columns))
         streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
@@ -89,6 +97,9 @@ class Floe:
             with suppress(OSError):
                 while part := os.read(ours, 65536):
                     written += part
+                    if seconds is not None:
+                        Timer(seconds, process.send_signal, [signal.SIGINT]).start()
+                        seconds = None
             code = process.wait(120)
         os.close(ours)
         return code, written.decode().replace("\r\n", "\n")
