@@ -71,7 +71,7 @@ audit = LazyGroup(
 )
 platform.add_command(audit)
 
-_OFTEN = ("promote", "rollback", "lock", "unlock", "status", "changes", "open")
+_OFTEN = ("promote", "rollback", "lock", "unlock", "status", "versions", "changes", "open")
 _DECISIONS = ("approve", "reject", "cancel")
 
 floe = LazyGroup(

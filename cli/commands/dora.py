@@ -58,8 +58,8 @@ def _dora(since: str, trace: str, manifest: ProductChoice) -> Answer:
 
 
 def _render(response: DoraResponse) -> Answer:
-    title = f"Delivery since {when(response.since)}"
-    lines = [*show(title, _HEADS, [_row(each) for each in response.environments]), ""]
+    table = show(_HEADS, [_row(each) for each in response.environments])
+    lines = [f"Delivery since {when(response.since)}", *table, ""]
     lines += [f"{name}: {meaning}" for name, meaning in response.definitions.items()]
     unread = sum(response.unread.values())
     warning = f"The server has not read {unread} older records yet: ask again in a minute"

@@ -17,7 +17,7 @@ def render(response: VersionsResponse) -> Answer:
         )
         for each in response.versions
     ]
-    lines = show("Versions", heads, rows) if rows else ["No version is published"]
+    lines = show(heads, rows) if rows else ["No version is published"]
     if response.next is not None:
         shown = f"{len(rows)} of {response.total} versions"
         lines.append(f"{shown}. Older ones: floe platform versions --after {response.next}")

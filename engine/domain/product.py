@@ -9,7 +9,7 @@ NAME = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _COMMAND = re.compile(
     r"\bfloe (?>platform (?:audit [a-z]+|changes show\b|[a-z]+)|keys rotate|changes show|"
     # The short forms.
-    r"promote|rollback|lock|unlock|status|changes|open|approve|reject|cancel|history)\b"
+    r"promote|rollback|lock|unlock|status|versions|changes|open|approve|reject|cancel|history)\b"
     r"(?! --(?:product|all)\b)",
     re.ASCII,
 )

@@ -32,8 +32,8 @@ def test_version_is_printed(tmp_path: Path) -> None:
 
 
 SHORT_FORMS = (
-    *("promote", "rollback", "lock", "unlock", "status", "changes"),
-    *("open", "approve", "reject", "cancel"),
+    *("promote", "rollback", "lock", "unlock", "status", "versions"),
+    *("changes", "open", "approve", "reject", "cancel"),
     "history",
 )
 
