@@ -13,6 +13,7 @@ from engine.audit.break_glass_rules import breaks_lock
 from engine.audit.chain_verifier import Place, skips
 from engine.audit.findings import Remarks
 from engine.audit.past_moves import IndexedMoves, PastMoves, ReadMoves
+from engine.audit.quarantine_rules import judge_withdrawal, overrides_of
 from engine.audit.record_rules import (
     Violation,
     count_approvals,
@@ -45,7 +46,7 @@ class Step:
     A move that is judged once the earlier moves are known.
 
     `sources` are the stated sources of a promotion, `approvals` the number of those that fill
-    rules, `glass` marks a break-glass, `overrides` are the overridden rules. `ran` is the version
+    rules, `glass` marks a break-glass, `overrides` are as in `overrides_of`. `ran` is the version
     and digest before it, `lock` the lock in force. `before` is the entry before it, where earlier
     entries are not read.
     """
@@ -79,6 +80,8 @@ class MeaningVerifier:
     _steps: list[Step] = field(default_factory=list)
     _later: LedgerEntry | None = None
     _gap: bool = False
+    # The rollbacks to a newer version.
+    _forward: set[int] = field(default_factory=set)
 
     @property
     def broken(self) -> bool:
@@ -111,11 +114,11 @@ class MeaningVerifier:
         """Judge the moves by the earlier ones, and by those of the source."""
         if self.broken:
             return
+        self._try(self.environment, self._judge_histories)
         groups: dict[str, list[Step]] = {}
         for step in self._steps:
-            for source in _sources(step, self.environment):
+            for source in self._earlier(step):
                 groups.setdefault(source, []).append(step)
-        self._try(self.environment, self._judge_histories)
         for name, steps in groups.items():
             self._try(name, partial(self._judge_sources, name, steps, open_moves))
 
@@ -137,7 +140,13 @@ class MeaningVerifier:
     def _judge_sources(self, source: str, steps: list[Step], open_moves: OpenMoves) -> None:
         past = open_moves(source, len(steps))
         for step in steps:
-            if step.policy:
+            if source not in _sources(step, self.environment):
+                text = describe_move(step.move)
+                found = judge_withdrawal(
+                    step.move, text, source, step.overrides, past, direct=False
+                )
+                self._report(step.move.sequence, found)
+            elif step.policy:
                 found = judge_source(
                     step.move,
                     source,
@@ -148,6 +157,16 @@ class MeaningVerifier:
                     stated=source in step.sources,
                 )
                 self._report(step.move.sequence, found)
+
+    def _earlier(self, step: Step) -> tuple[str, ...]:
+        """The environments whose ledgers allow it: none for a rollback to an older version."""
+        policy, move = step.policy, step.move
+        if policy is None or policy.environment(self.environment) is None:
+            return ()
+        if move.rollback and move.sequence not in self._forward:
+            return ()
+        earlier = policy.path.quarantining(self.environment)
+        return tuple(dict.fromkeys((*_sources(step, self.environment), *earlier)))
 
     def _judge(self, before: LedgerEntry | None, entry: LedgerEntry) -> None:
         record, policy = entry.record, self.find_policy(entry.record.policy_digest)
@@ -163,7 +182,7 @@ class MeaningVerifier:
                 sources=_stated_sources(promoted),
                 approvals=count_approvals(record, policy),
                 glass=getattr(record, "break_glass", None) is not None,
-                overrides=tuple(each.rule for each in promoted.overrides) if promoted else (),
+                overrides=overrides_of(record),
                 ran=(state.version, state.digest),
                 lock="" if breaks_lock(record, policy) else lock_of(record, state, policy),
                 before=None if self.complete else before,
@@ -189,7 +208,7 @@ class MeaningVerifier:
                 f"it as {known.digest[:19]}",
             )
         elif move.rollback:
-            yield from _judge_rollback(step, past, self.environment)
+            yield from self._judge_rollback(step, past)
         elif step.policy and step.policy.environment(self.environment) is None:
             yield (
                 RemarkKind.SOURCE,
@@ -202,6 +221,38 @@ class MeaningVerifier:
                 f"{describe_move(move)} from {' and '.join(step.sources)}, but its policy "
                 f"{step.policy.digest[:19]} has the path {step.policy.path}",
             )
+
+    def _judge_rollback(self, step: Step, past: PastMoves) -> Iterator[Violation]:
+        environment, move, (version, digest) = self.environment, step.move, step.ran
+        promoted = past.find(move.digest, lambda m: m.promotes(move.digest, move.version))
+        if promoted is None:
+            yield (
+                RemarkKind.SOURCE,
+                f"{describe_move(move)} ({move.digest[:19]}), but no earlier entry promoted it",
+            )
+            return
+        running = past.find(digest, lambda m: m.promotes(digest, version)) if digest else None
+        forward = goes_forward(promoted.sequence, running.sequence if running else None)
+        if forward:
+            self._forward.add(move.sequence)
+        if step.lock and forward:
+            yield (
+                RemarkKind.LOCKED,
+                f"{describe_move(move)}, which was promoted after the running {version}, but "
+                f"{environment} was {step.lock}",
+            )
+        # A rollback in a closed window about rollbacks is reported with its record.
+        if (
+            forward
+            and not step.glass
+            and not any(judge_windows(move, environment, "rollback", step.policy))
+        ):
+            yield from judge_windows(move, environment, "promote", step.policy)
+        rules = step.policy.environment(environment) if step.policy else None
+        asked = rules and (forward or rules.approvals.rollback)
+        required = rules.approvals.required if rules and asked else 0
+        if step.policy and step.approvals < required and not step.glass:
+            yield missing_approvals(move, step.policy.digest, step.approvals, required)
 
 
 def _sources(step: Step, environment: str) -> tuple[str, ...]:
@@ -222,33 +273,3 @@ def _follows_path(step: Step, policy: PolicyDocument, environment: str) -> bool:
     if policy.path.environment(environment).any_source:
         return {*step.sources} <= {*expected}
     return step.sources == expected
-
-
-def _judge_rollback(step: Step, past: PastMoves, environment: str) -> Iterator[Violation]:
-    move, (version, digest) = step.move, step.ran
-    promoted = past.find(move.digest, lambda m: m.promotes(move.digest, move.version))
-    if promoted is None:
-        yield (
-            RemarkKind.SOURCE,
-            f"{describe_move(move)} ({move.digest[:19]}), but no earlier entry promoted it",
-        )
-        return
-    running = past.find(digest, lambda m: m.promotes(digest, version)) if digest else None
-    forward = goes_forward(promoted.sequence, running.sequence if running else None)
-    if step.lock and forward:
-        yield (
-            RemarkKind.LOCKED,
-            f"{describe_move(move)}, which was promoted after the running {version}, but "
-            f"{environment} was {step.lock}",
-        )
-    # A rollback in a closed window about rollbacks is reported with its record.
-    if (
-        forward
-        and not step.glass
-        and not any(judge_windows(move, environment, "rollback", step.policy))
-    ):
-        yield from judge_windows(move, environment, "promote", step.policy)
-    rules = step.policy.environment(environment) if step.policy else None
-    required = rules.approvals.required if rules and (forward or rules.approvals.rollback) else 0
-    if step.policy and step.approvals < required and not step.glass:
-        yield missing_approvals(move, step.policy.digest, step.approvals, required)

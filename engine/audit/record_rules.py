@@ -10,6 +10,7 @@ from itertools import combinations
 
 from engine.audit.break_glass_rules import breaks_lock, is_broken, judge_break_glass, judge_review
 from engine.audit.history import MAX_CLOCK_SKEW
+from engine.audit.quarantine_rules import judge_quarantine
 from engine.audit.waiver_rules import judge_waivers
 from engine.domain.artifact import Version
 from engine.domain.audit import RemarkKind
@@ -52,6 +53,7 @@ def judge_record(
     yield from _judge_rotation(entry)
     yield from judge_review(record, state, policy)
     yield from judge_waivers(record, state)
+    yield from judge_quarantine(record, state)
     if isinstance(record, MovingRecord):
         yield from _judge_names(record)
     if isinstance(record, ApprovedRecord):
@@ -265,12 +267,6 @@ def _judge_approval_time(record: ApprovedRecord, given: ApprovalRecord) -> Itera
 
 def _judge_overrides(record: PromotionRecord, state: EnvironmentState) -> Iterator[Violation]:
     used = {each.rule for each in record.overrides}
-    held = next((q for q in state.quarantined if q.digest == record.artifact_digest), None)
-    if held and "rolled back" not in used:
-        yield (
-            RemarkKind.OVERRIDE,
-            f"promotes {record.version}, which was quarantined {held}, and has no override",
-        )
     try:
         version = Version(record.version)
     except ValueError:

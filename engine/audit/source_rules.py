@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from engine.audit.history import MAX_CLOCK_SKEW
 from engine.audit.past_moves import PastMoves
-from engine.audit.record_rules import Violation, show_time
+from engine.audit.quarantine_rules import judge_withdrawal
+from engine.audit.record_rules import Violation, describe_move, show_time
 from engine.domain.audit import RemarkKind
 from engine.domain.move import Move
 from engine.domain.policy_document import PolicyDocument
@@ -41,8 +42,7 @@ def judge_source(
             f"promotes {move.version} ({move.digest[:19]}), but no record brought it to {source} "
             f"until {show_time(move.at)}",
         )
-    if "rolled back" not in overrides:
-        yield from _judge_withdrawal(move, source, past)
+    yield from judge_withdrawal(move, describe_move(move), source, overrides, past, direct=True)
     # The version may have come to another source of several before it came to this one.
     first = move.at - MAX_CLOCK_SKEW
     judged = stated or past.find(
@@ -50,23 +50,6 @@ def judge_source(
     )
     if judged and policy.path.environment(target).separation_of_duties:
         yield from _judge_duties(move, source, policy, past, built=built)
-
-
-def _judge_withdrawal(move: Move, source: str, past: PastMoves) -> Iterator[Violation]:
-    first, last = move.at - MAX_CLOCK_SKEW, move.at + MAX_CLOCK_SKEW
-    newest = past.find(move.digest, lambda m: m.at <= first and m.concerns(move.digest))
-    if newest is None or not newest.withdraws(move.digest):
-        return
-    again = past.find(move.digest, lambda m: first < m.at <= last and m.digest == move.digest)
-    # A build may publish the same content under a version that never arrived there.
-    arrived = past.find(move.version, lambda m: m.at <= first and m.version == move.version)
-    if arrived and again is None:
-        yield (
-            RemarkKind.OVERRIDE,
-            f"promotes {move.version} at {show_time(move.at)}, but entry {newest.sequence} of "
-            f"{source} rolled back from it at {show_time(newest.at)}, and the record has no "
-            "override",
-        )
 
 
 def _judge_duties(

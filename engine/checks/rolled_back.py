@@ -14,6 +14,7 @@ from engine.domain.plan import Effect
 from engine.domain.record import RollbackRecord
 from engine.domain.release_errors import QuarantinedError
 from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.domain.state import Quarantine
 
 _NAME = "rolled back"
 
@@ -58,27 +59,27 @@ def rolled_back(request: PromotionRequest, context: PromotionContext) -> Finding
     return warned(_NAME, f"{fact}. {who} overrides it (--override-rollback, {via}): {reason}")
 
 
-@reads(RollbackContext.target_head, RollbackContext.manifest, name=_NAME)
+@reads(RollbackContext.quarantines, name=_NAME)
 def return_to_quarantined(
     request: RollbackRequest, context: RollbackContext
-) -> Finding | tuple[Finding, ...]:
-    """A return to a quarantined version ends its quarantine, so it needs the right to release."""
-    digest, place = str(context.manifest.digest), request.target
-    held = next((each for each in context.state.quarantined if each.digest == digest), None)
-    if held is None:
-        return ()
-    fact = f"{place} was rolled back from {held.version} {held}"
+) -> tuple[Finding, ...]:
+    """A return to a version that is quarantined needs the right to override that."""
     via = override_via(request.operator, context.target, context.rights)
+    return tuple(_judge_return(request, name, held, via) for name, held in context.quarantines)
+
+
+def _judge_return(request: RollbackRequest, place: str, held: Quarantine, via: str) -> Finding:
+    who, fact = request.operator.name, f"{place} was rolled back from {held.version} {held}"
     if via:
-        who = request.operator.name
-        return warned(_NAME, f"{fact}. {who} ends its quarantine ({via}): {request.reason}")
+        does = "ends its quarantine" if place == request.target else "returns to it nevertheless"
+        return warned(_NAME, f"{fact}. {who} {does} ({via}): {request.reason}")
     return blocked(
         "authorization",
-        f"Unauthorized: Operator '{request.operator.name}' may not return to a quarantined "
-        f"version: {fact}. Ask an approver of {place} to release it: floe platform release "
-        f"{held.version} --env {place} --reason …",
+        f"Unauthorized: Operator '{who}' may not return to a quarantined version: {fact}. Ask an "
+        f"approver of {place} to release it: floe platform release {held.version} --env {place} "
+        "--reason …",
         AuthorizationError,
-        {"operator": request.operator.name, "groups": sorted(request.operator.groups)},
+        {"operator": who, "groups": sorted(request.operator.groups)},
     )
 
 

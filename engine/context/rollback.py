@@ -6,6 +6,7 @@ from itertools import islice
 from engine.context.comparison import read_findings, read_vex
 from engine.context.context import Context, Sources
 from engine.context.facts import Fact
+from engine.context.source_facts import find_quarantines
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import (
     ConflictError,
@@ -25,6 +26,7 @@ from engine.domain.plan import Effect, GateMode
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.request import RollbackRequest
 from engine.domain.scan import ScanFinding, ScanFindings
+from engine.domain.state import Quarantine
 from engine.ports import Progress
 
 # After this many taken tags, a person should look at them.
@@ -113,6 +115,13 @@ class RollbackContext(Context):
         return goes_forward(
             promotion.sequence if promotion else None, running.sequence if running else None
         )
+
+    @Fact
+    def quarantines(self) -> tuple[tuple[str, Quarantine], ...]:
+        """The quarantines of the artifact in the target, and of a newer one also before it."""
+        earlier = self.path.quarantining(self.target.name) if self.forward else ()
+        heads = (self.target_head, *self.each(self._sources.ledger.head, earlier))
+        return find_quarantines(heads, str(self.manifest.digest))
 
     @property
     def current(self) -> bool:

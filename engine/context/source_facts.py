@@ -1,5 +1,6 @@
 """The facts of a promotion about the environments from which its version comes."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar
 
@@ -126,22 +127,16 @@ class SourceFacts(Context):
     @Fact
     def earlier_heads(self) -> tuple[LedgerEntry | None, ...]:
         """The newest entries of all environments before the sources, except the first one."""
-        known = {self.path.entry.name, *(each.name for each in self.sources)}
-        names = [each for each in self.path.names if self.target.name in self.path.later(each)]
-        return self.each(self._sources.ledger.head, [name for name in names if name not in known])
+        known = {each.name for each in self.sources}
+        names = [name for name in self.path.quarantining(self.target.name) if name not in known]
+        return self.each(self._sources.ledger.head, names)
 
     @Fact
     def quarantines(self) -> tuple[tuple[str, Quarantine], ...]:
         """The quarantines of the artifact in the target and the environments before it."""
         # Also a source without this version may have held its content under another one.
-        heads = filter(None, (self.target_head, *self.source_heads, *self.earlier_heads))
-        digest = str(self.manifest.digest)
-        return tuple(
-            (head.environment, held)
-            for head in heads
-            for held in head.state.quarantined
-            if held.digest == digest
-        )
+        heads = (self.target_head, *self.source_heads, *self.earlier_heads)
+        return find_quarantines(heads, str(self.manifest.digest))
 
     @Fact
     def source_rollbacks(self) -> tuple[LedgerEntry | None, ...]:
@@ -168,6 +163,19 @@ class SourceFacts(Context):
 
 def _version(entry: LedgerEntry) -> str | None:
     return entry.record.version if isinstance(entry.record, PromotionRecord) else None
+
+
+def find_quarantines(
+    heads: Iterable[LedgerEntry | None], digest: str
+) -> tuple[tuple[str, Quarantine], ...]:
+    """Find the quarantines of `digest` in the ledgers with `heads`, with their environments."""
+    return tuple(
+        (head.environment, held)
+        for head in heads
+        if head
+        for held in head.state.quarantined
+        if held.digest == digest
+    )
 
 
 def find_rollback(ledger: LedgerReader, head: LedgerEntry, digest: str) -> LedgerEntry | None:

@@ -12,7 +12,8 @@ class Move:
     """
     A promotion or rollback that brought `version` with `digest`, recorded at `sequence`.
 
-    `left` is the digest from which a rollback returned; None for a promotion. A `release` ends the
+    `left` is the digest from which a rollback returned, and `quarantines` whether that is
+    quarantined since; None for a promotion. A `release` ends the
     quarantine of the digest, and brings nothing.
     """
 
@@ -25,6 +26,7 @@ class Move:
     operator: str
     operator_id: str
     release: bool = False
+    quarantines: bool = False
 
     @classmethod
     def of(cls, record: AnyRecord, sequence: int = 0) -> "Move | None":
@@ -42,6 +44,7 @@ class Move:
             operator=record.operator,
             operator_id=record.operator_id,
             release=isinstance(record, ReleaseRecord),
+            quarantines=isinstance(record, RollbackRecord) and bool(record.quarantine),
         )
 
     def promotes(self, digest: str, version: str | None = None) -> bool:

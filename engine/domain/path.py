@@ -140,6 +140,12 @@ class PromotionPath:
                 found.append(each.name)
         return tuple(found)
 
+    def quarantining(self, target: str) -> tuple[str, ...]:
+        """The environments whose quarantines count in `target`: the first only right before it."""
+        near = {self.entry.name}.intersection(each.name for each in self.sources(target))
+        before = (name for name in self.names if target in self.later(name))
+        return tuple(name for name in before if name != self.entry.name or near)
+
     def step(self, source: str, target: str) -> str:
         """
         Check a step, and return the `source` of `target`; one of several may be given (FR-001).

@@ -20,6 +20,8 @@ Forge = Callable[[Forger], None]
 # A forgery, the path of its policy, its environment, and the kind, place and text of the finding.
 Case = tuple[Forge, PromotionPath, str, tuple[str, int], str]
 HOUR = timedelta(hours=1)
+# The warning of a rollback that ends a quarantine.
+KNOWN = ("staging was rolled back from v1.1.0 by alice@acme.com: 5xx",)
 DUTIES = Authorization(separation_of_duties=True)
 
 
@@ -88,7 +90,8 @@ def other_tag(forger: Forger) -> None:
 
 
 def rollback_under_a_promotion_tag(forger: Forger) -> None:
-    forger.roll_back("v1.1.0", "staging", artifact("v1.1.0"), artifact_tag="v1.1.0-staging")
+    tag = "v1.1.0-staging"
+    forger.roll_back("v1.1.0", "staging", artifact("v1.1.0"), artifact_tag=tag, warnings=KNOWN)
 
 
 def no_version(forger: Forger) -> None:
@@ -106,7 +109,7 @@ def while_locked(forger: Forger) -> None:
 
 def forward_while_locked(forger: Forger) -> None:
     forger.lock("staging")
-    forger.roll_back("v1.1.0", "staging", artifact("v1.1.0"))
+    forger.roll_back("v1.1.0", "staging", artifact("v1.1.0"), warnings=KNOWN)
 
 
 def locked_twice(forger: Forger) -> None:
