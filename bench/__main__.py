@@ -25,6 +25,7 @@ from bench import (
     slack_replicas,
     startup,
     web,
+    windows,
 )
 
 MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
@@ -34,6 +35,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Database": database.lines,
     "Copy": copy.lines,
     "Delta": delta.lines,
+    "Windows": windows.lines,
     "Scale": scale.lines,
     "Start": startup.lines,
     "Slack": slack_ack.lines,

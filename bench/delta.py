@@ -1,8 +1,8 @@
-"""Compares two scans of 2,000 findings each, from the reports to the lines for people."""
+"""Compares two scans of 2,000 findings each, in processor time."""
 
 import json
 from collections.abc import Iterator
-from time import perf_counter
+from time import process_time
 
 from engine.adapters.scanners.judge import judge_report
 from engine.domain.gate import Gate, GateKind, ScanResult, SecurityRules
@@ -18,9 +18,9 @@ def lines() -> Iterator[str]:
     running, coming = _document(0), _document(_FINDINGS // 10)
     seconds = []
     for _ in range(_RUNS):
-        started = perf_counter()
+        started = process_time()
         found = compare_findings(ScanFindings.decode(running), ScanFindings.decode(coming))
-        seconds.append(perf_counter() - started)
+        seconds.append(process_time() - started)
     if found is None or (found.new_count, found.fixed_count) != (_FINDINGS // 10,) * 2:
         raise RuntimeError(f"the comparison is wrong: {found}")
     best, worst = min(seconds) * 1000, max(seconds) * 1000

@@ -1,6 +1,7 @@
 """The RRULE of RFC 5545: its parts, and the limits that keep its search short."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from itertools import islice
@@ -20,6 +21,7 @@ MONTHS = {"YEARLY": 12, "MONTHLY": 1}
 _SHORT = ("DAILY", "HOURLY")
 DAY_PARTS = ("BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYEASTER")
 _TIMES = ("BYHOUR", "BYMINUTE", "BYSECOND")
+_PLAIN = frozenset({"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST"})
 TIME_FORMAT = "%Y%m%dT%H%M%S"
 
 
@@ -33,14 +35,21 @@ def find_zone(name: str) -> tzinfo:
         raise ValueError(f"names an unknown time zone, {name!r}: write Europe/Berlin") from error
 
 
-def parts_of(text: str) -> dict[str, str]:
+@lru_cache(maxsize=1024)
+def parts_of(text: str) -> Mapping[str, str]:
     parts = dict(re.findall(r"([A-Z]+)=([A-Z0-9,+-]+)(?:;|$)", text))
     if join_parts(parts) != text:
         raise ValueError("must be parts like FREQ=WEEKLY;BYDAY=FR, each of them once")
     return parts
 
 
-def join_parts(parts: dict[str, str]) -> str:
+def is_plain(parts: Mapping[str, str], start: datetime) -> bool:
+    """Whether a rule has only a frequency, and takes its days and times from its start."""
+    own = parts["FREQ"] == "WEEKLY" and parts.get("BYDAY") == _weekday(start)
+    return _PLAIN.issuperset(parts.keys() - ({"BYDAY"} if own else set()))
+
+
+def join_parts(parts: Mapping[str, str]) -> str:
     return ";".join(f"{key}={value}" for key, value in parts.items())
 
 
@@ -72,7 +81,7 @@ def check_zone_rule(text: str) -> None:
     _check_size(parts, datetime(2000, 1, 1), "UTC")
 
 
-def cost_of(parts: dict[str, str], duration: timedelta) -> int:
+def cost_of(parts: Mapping[str, str], duration: timedelta) -> int:
     frequency = parts["FREQ"]
     days = {"YEARLY": 366, "MONTHLY": 28, "WEEKLY": 7}.get(frequency, 1)
     step = (STEPS.get(frequency) or timedelta(days=days)) * number_of(parts, "INTERVAL")
@@ -101,13 +110,13 @@ def _last_of(rule: "Rule", count: int, end: datetime) -> datetime:
     return last
 
 
-def _longest(parts: dict[str, str]) -> timedelta:
+def _longest(parts: Mapping[str, str]) -> timedelta:
     """For how long the occurrences of a rule with COUNT are searched."""
     step = timedelta(hours=1) if parts["FREQ"] == "HOURLY" else _DAY
     return min(ENDLESS, MOST_OCCURRENCES * step)
 
 
-def _check_size(parts: dict[str, str], start: datetime, zone: str) -> datetime | None:
+def _check_size(parts: Mapping[str, str], start: datetime, zone: str) -> datetime | None:
     """Refuse a rule with too many occurrences by an estimate; returns its end in wall time."""
     frequency = parts.get("FREQ")
     if frequency not in (*STEPS, *MONTHS):
@@ -132,14 +141,14 @@ def _check_size(parts: dict[str, str], start: datetime, zone: str) -> datetime |
     return until
 
 
-def _check_days(parts: dict[str, str], start: datetime) -> None:
+def _check_days(parts: Mapping[str, str], start: datetime) -> None:
     """Refuse rules that may match no day at all: the library would search 8,000 years for one."""
     for key in ("BYYEARDAY", "BYWEEKNO", "BYEASTER"):
         if key in parts and parts["FREQ"] != "YEARLY":
             raise ValueError(f"must have {key} with FREQ=YEARLY only")
     if parts["FREQ"] in _SHORT and "BYSETPOS" in parts:
         raise ValueError("must have BYSETPOS with FREQ=WEEKLY, MONTHLY or YEARLY only")
-    weekday = start.strftime("%a")[:2].upper()
+    weekday = _weekday(start)
     if parts["FREQ"] in _SHORT and weekday not in parts.get("BYDAY", weekday):
         raise ValueError("must have dtstart as its first occurrence: BYDAY has another one")
     left = (start.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
@@ -150,14 +159,18 @@ def _check_days(parts: dict[str, str], start: datetime) -> None:
             raise ValueError(f"must have dtstart as its first occurrence: {key} has another one")
 
 
-def number_of(parts: dict[str, str], key: str) -> int:
+def _weekday(time: datetime) -> str:
+    return time.strftime("%a")[:2].upper()
+
+
+def number_of(parts: Mapping[str, str], key: str) -> int:
     text = parts.get(key, "1")
     if not re.fullmatch("[1-9][0-9]{0,5}", text):
         raise ValueError(f"must have a {key} of 1 or more")
     return int(text)
 
 
-def until_of(parts: dict[str, str], zone: str) -> datetime | None:
+def until_of(parts: Mapping[str, str], zone: str) -> datetime | None:
     text = parts.get("UNTIL")
     if text is None:
         return None

@@ -5,6 +5,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -71,6 +72,7 @@ class ScanFinding:
         return any(_too_severe(severity, rules) for severity in self.severities)
 
 
+@lru_cache(maxsize=8192)
 def package_url(purl: str) -> str:
     """`purl` without version, qualifiers and subpath: `pkg:npm/lodash`; normalized, if valid."""
     try:

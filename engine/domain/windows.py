@@ -4,14 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import groupby
+from itertools import islice
 
 from engine.domain.recurrence import Recurrence, Span
 from engine.domain.recurrence_rules import find_zone
+from engine.domain.spans import join_spans, subtract_spans
 
-# The next opening or closing is searched in steps up to this time.
-_SEARCHED = (timedelta(days=8), timedelta(days=64), timedelta(days=731))
-HORIZON = _SEARCHED[-1]
+# The next opening or closing is searched up to this time.
+HORIZON = timedelta(days=731)
 OPERATIONS = ("promote", "rollback")
 # The occurrences of a calendar, or the reason why it cannot be read.
 Reading = tuple[Span, ...] | str
@@ -128,34 +128,27 @@ class Schedule:
         )
 
     def _next_changes(self, at: datetime) -> list[tuple[datetime, bool]]:
-        found: list[tuple[datetime, bool]] = []
-        for duration in _SEARCHED:
-            found = list(self._changes(at, at + duration))[:2]
-            if len(found) == 2:
-                break
-        return found
+        """The next two times after `at` at which it opens (True) or closes."""
+        end = at + HORIZON
+        edges = (
+            (time, is_open)
+            for span in self._open_spans(at, end)
+            for time, is_open in zip(span, (True, False), strict=True)
+            if at < time <= end
+        )
+        return list(islice(edges, 2))
 
-    def _changes(self, start: datetime, end: datetime) -> Iterator[tuple[datetime, bool]]:
-        """Iterate over the times after `start` up to `end` at which it opens (True) or closes."""
-        edges = [
-            (time, window.kind, step)
-            for window in self.windows
-            for span in self._spans(window, start, end)
-            for time, step in zip(span, (1, -1), strict=True)
-        ]
-        active = dict.fromkeys(WindowKind, 0)
-        active[WindowKind.DENY] += sum(map(bool, map(self._fault, self._of_kind(WindowKind.DENY))))
-        restricted = bool(self._of_kind(WindowKind.ALLOW))
-        was = self.closed_by(start) is None
-        for time, group in groupby(sorted(edges), lambda edge: edge[0]):
-            for _, kind, step in group:
-                active[kind] += step
-            is_open = not active[WindowKind.DENY] and (
-                not restricted or active[WindowKind.ALLOW] > 0
-            )
-            if start < time <= end and is_open is not was:
-                was = is_open
-                yield time, is_open
+    def _open_spans(self, start: datetime, end: datetime) -> Iterator[Span]:
+        """Find the spans from `start` to `end` in which it is open, one after the other."""
+        denying, allowing = map(self._of_kind, (WindowKind.DENY, WindowKind.ALLOW))
+        if any(map(self._fault, denying)):
+            return iter(())
+        closed = join_spans(self._spans(each, start, end) for each in denying)
+        if not allowing:
+            return subtract_spans([(start, end + timedelta(days=1))], closed)
+        return subtract_spans(
+            join_spans(self._spans(each, start, end) for each in allowing), closed
+        )
 
     def _of_kind(self, kind: WindowKind) -> tuple[Window, ...]:
         return tuple(each for each in self.windows if each.kind is kind)
