@@ -132,15 +132,8 @@ class ChangeResponse(Response):
     @classmethod
     def of(cls, change: Change) -> Self:
         error = error_of(change)
-        kept = Change.model_fields.keys() - {
-            "id",
-            "approvers",
-            "requester",
-            "product",
-            "quarantine",
-            "scan",
-            "review_by",
-        }
+        # Fields that only the engine needs are not answered.
+        kept = Change.model_fields.keys() & cls.model_fields.keys() - {"product", "requester"}
         return cls.build(
             **{name: getattr(change, name) for name in kept},
             success=change.state is ChangeState.PROMOTED,
