@@ -39,6 +39,8 @@ from bot.sender import Sender
 from bot.socket_mode import SocketConnection
 from bot.status_actions import StatusActions
 from bot.thread_content import card_key
+from bot.waiver_actions import WaiverActions
+from bot.waiver_forms import WaiverForms
 from bot.webapi import SlackApi, web_client
 from engine.bootstrap.leader import Leader, leader_of
 from engine.bootstrap.state import open_database
@@ -198,7 +200,8 @@ def _build_bot(base: _Base, tokens: Tokens) -> Iterator[Bot]:
     groups = GroupLocks(catalog, identities, stored, messages, outbox, leader.leads)
     status = StatusActions(catalog, identities, overviews)
     reviews = ReviewActions(catalog, identities, banners)
-    others = _other_actions(LockActions(catalog, identities, banners), groups, status, reviews)
+    locks, waivers = LockActions(catalog, identities, banners), WaiverActions(catalog, identities)
+    others = _other_actions(locks, groups, status, reviews, waivers)
     handlers = ActionHandlers(catalog, identities, messages, recent, follower.wake, others)
     dispatcher = Dispatcher(store, Inbox(store), base.ephemerals, outbox, handlers.handle, leader)
     opener = ModalOpener(base.interactive, dispatcher)
@@ -207,6 +210,7 @@ def _build_bot(base: _Base, tokens: Tokens) -> Iterator[Bot]:
     # The last one takes all other clicks.
     listeners = (
         ReviewForms(catalog, identities, notices, opener, dispatcher),
+        WaiverForms(catalog, opener, dispatcher),
         CommandListeners(dispatcher, forms, catalog),
         InteractionListeners(dispatcher, forms, homes, identities, catalog, search),
     )
@@ -219,7 +223,11 @@ def _build_bot(base: _Base, tokens: Tokens) -> Iterator[Bot]:
 
 
 def _other_actions(
-    locks: LockActions, groups: GroupLocks, status: StatusActions, reviews: ReviewActions
+    locks: LockActions,
+    groups: GroupLocks,
+    status: StatusActions,
+    reviews: ReviewActions,
+    waivers: WaiverActions,
 ) -> dict[str, Kind]:
     """The actions that are no changes, by kind."""
     return {
@@ -230,6 +238,8 @@ def _other_actions(
         "promotions": status.show_product,
         "overview": status.show_overview,
         "review": reviews.review,
+        "waivers": waivers.show,
+        "unwaive": waivers.end,
     }
 
 

@@ -28,6 +28,7 @@ from bot.parse import (
 )
 from bot.payloads import Body, read_command_origin, read_event_origin, read_text, read_trigger
 from bot.slack_text import split_first_word
+from bot.waiver_forms import parse_waive
 from engine.domain.overrides import Overrides
 from engine.domain.text import closest_match
 
@@ -57,6 +58,9 @@ class CommandListeners:
 
     def promote(self, body: Body) -> Payload | None:
         name, origin = self._catalog.commands.promote, read_command_origin(body)
+        verb, rest = split_first_word(read_text(body, "text"))
+        if verb.casefold() == "waive":
+            return self._waive(body, origin, rest)
         match parse_promote(read_text(body, "text"), self._catalog.menu(origin), name):
             case Help():
                 return self._help(name, origin)
@@ -79,6 +83,14 @@ class CommandListeners:
                 product = f"{command.product} " if command.product else ""
                 step = f"{product}{command.version}: {command.source} → {command.target}"
                 return note(f"Requested {code(step)}.{self._follow_hint(command.product, origin)}")
+
+    def _waive(self, body: Body, origin: Origin, text: str) -> Payload | None:
+        """Open the form of a waiver with the values in `text`."""
+        name = self._catalog.commands.promote
+        if isinstance(parse_waive(text, self._catalog.menu(origin), f"{name} waive"), Help):
+            return self._help(name, origin)
+        self._forms.open_choice("waive", read_trigger(body, origin), text)
+        return None
 
     def rollback(self, body: Body) -> Payload | None:
         name, origin = self._catalog.commands.rollback, read_command_origin(body)
@@ -193,8 +205,17 @@ class CommandListeners:
         return note(f"Unlocking {code(self._place(command.product, command.target))}.")
 
     def _show(self, body: Body, origin: Origin, text: str, name: str) -> Payload | None:
-        """Accept a request for the status of a product, or for the overview of all."""
+        """Accept a request for the status or the waivers of a product, or for the overview."""
+        words = text.split()
+        waivers = "waivers" in words
+        text = " ".join(word for word in words if word != "waivers") if waivers else text
         match parse_promotions(text, self._catalog.menu(origin), name):
+            case Promotions() as shown if waivers:
+                arguments = {"product": shown.product, "target": shown.target or ""}
+                self._accept("waivers", body, origin, arguments)
+            case NoProduct() if waivers:
+                product = self._catalog.example(origin).product
+                raise InvalidCommandError("the product is missing", f"{name} {product} waivers")
             case Promotions() as shown if text.strip() or not self._catalog.several:
                 arguments = {"product": shown.product, "target": shown.target or ""}
                 self._accept("promotions", body, origin, arguments)

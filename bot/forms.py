@@ -13,7 +13,7 @@ from bot.identity import SlackIdentities
 from bot.inbox import Origin
 from bot.line import Help, NoProduct
 from bot.menu import Menu
-from bot.modal_inputs import read_input, read_metadata
+from bot.modal_inputs import Draft, read_input, read_metadata
 from bot.modal_opener import ModalOpener, Trigger
 from bot.modals import (
     LOCK_FORM,
@@ -21,7 +21,6 @@ from bot.modals import (
     ROLLBACK_CHOICE,
     UNLOCK_CHOICE,
     ChoiceForm,
-    Draft,
     RollbackPreview,
     lock_all_form,
     lock_form,
@@ -47,6 +46,7 @@ from bot.parse import (
     parse_unlock,
 )
 from bot.recent_products import RecentProducts
+from bot.waiver_forms import WAIVE_FORM, parse_waive, waive_form
 from engine.domain.errors import PromotionError, VersionNotPromotedError
 from engine.domain.operator import Operator
 from engine.domain.parsing import parse_rollback_request
@@ -64,18 +64,21 @@ _CHOICES: Mapping[str, ChoiceForm] = {
     "rollback": rollback_choice,
     "lock": lock_form,
     "unlock": unlock_choice,
+    "waive": waive_form,
 }
 _BY_CALLBACK: Mapping[str, ChoiceForm] = {
     PROMOTE_FORM: promote_form,
     ROLLBACK_CHOICE: rollback_choice,
     LOCK_FORM: lock_form,
     UNLOCK_CHOICE: unlock_choice,
+    WAIVE_FORM: waive_form,
 }
 _PARSERS: Mapping[str, Callable[[str, Menu, str], object]] = {
     "promote": parse_promote,
     "rollback": parse_rollback,
     "lock": parse_lock,
     "unlock": parse_unlock,
+    "waive": parse_waive,
 }
 
 
@@ -111,6 +114,7 @@ class Forms:
         except InvalidCommandError:
             # An environment of another product, for example: the form asks for it again.
             parsed = None
+        product = getattr(parsed, "product", "") or product
         rendering = self._catalog.rendering(product)
         if kind == "promote":
             visible[product].engine.versions.prepare()
@@ -121,8 +125,7 @@ class Forms:
         show = _BY_CALLBACK.get(str(view.get("callback_id")))
         if show is None:
             return
-        names = ("version", "target", "reason", "duration", "at", "incident")
-        draft = Draft(*(read_input(view, name) for name in names))
+        draft = Draft(*(read_input(view, name) for name in Draft.names()))
         rendering = self._catalog.rendering(product)
         self._opener.replace(view, show(rendering, {**read_metadata(view)}, draft))
 
@@ -263,7 +266,7 @@ def _draft(parsed: object) -> Draft:
         case _:
             # The overrides of a promotion have its reason and its incident.
             source = getattr(parsed, "overrides", parsed)
-            names = ("version", "target", "reason", "duration", "at", "incident")
+            names = Draft.names()
             values = (getattr(parsed, name, None) or getattr(source, name, "") for name in names)
             return Draft(*(value or "" for value in values))
 

@@ -27,9 +27,10 @@ from engine.domain.operator import Operator
 from engine.domain.overrides import Overrides
 from engine.domain.parsing import parse_promotion_request, parse_rollback_request
 from engine.domain.plan import Effect, GateMode
-from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.domain.request import ChangeRequest, RollbackRequest, WaiveRequest
 from engine.domain.scheduled_time import parse_scheduled_time
 from engine.domain.text import reason_text
+from engine.domain.waiver_parsing import parse_waive_request
 from engine.ports import NO_PROGRESS
 
 _log = logging.getLogger(__name__)
@@ -48,6 +49,9 @@ _HEADLINES: Mapping[str, str] = {
     "lock_all": "Not locked",
     "unlock_all": "Not unlocked",
     "review": "Not reviewed",
+    "waive": "Not waived",
+    "unwaive": "Not ended",
+    "waivers": "Not shown",
 }
 Kind = Callable[[Action], Payload | None]
 
@@ -73,6 +77,7 @@ class ActionHandlers:
         self._kinds: Mapping[str, Kind] = {
             "promote": self._promote,
             "rollback": self._rollback,
+            "waive": self._waive,
             "approve": self._approve,
             "reject": self._reject,
             "cancel": self._cancel,
@@ -128,9 +133,21 @@ class ActionHandlers:
         )
         return self._submit(action, request)
 
-    def _submit(
-        self, action: Action, request: PromotionRequest | RollbackRequest
-    ) -> Payload | None:
+    def _waive(self, action: Action) -> Payload | None:
+        operator = self._identities.resolve(action.origin)
+        request = parse_waive_request(
+            self._catalog.of(action).engine.path,
+            action.argument("target"),
+            operator,
+            action.trace_id,
+            action.argument("vulnerability"),
+            action.argument("package") or None,
+            action.argument("until"),
+            action.argument("reason"),
+        )
+        return self._submit(action, request)
+
+    def _submit(self, action: Action, request: ChangeRequest) -> Payload | None:
         platform = self._catalog.of(action)
         rendering = self._catalog.rendering(action.product)
         request = replace(request, asked_at=accepted_at(action))
@@ -143,7 +160,11 @@ class ActionHandlers:
                 "Send the command again"
             )
         if plan.effect is Effect.NOTHING and not plan.error:
-            version, place = code(str(request.version)), rendering.place(request.target)
+            place = rendering.place(request.target)
+            if isinstance(request, WaiveRequest):
+                shown = escape(request.terms.shown, 500)
+                return note(f"*Nothing to do:* {shown} is already waived in {place}.")
+            version = code(str(request.version))
             return note(f"*Nothing to do:* {version} is already running in {place}.")
         blockers = [f.reason for f in plan.policy if f.blocks]
         context = {"slack_channel": action.origin.channel, "quiet": bool(blockers)}
@@ -235,9 +256,9 @@ class ActionHandlers:
 
     def _hint(self, action: Action) -> str:
         match action.kind:
-            case "approve" | "reject" | "cancel" | "reschedule" | "review":
+            case "approve" | "reject" | "cancel" | "reschedule" | "review" | "unwaive":
                 return "Nothing was changed."
-            case "promote" | "rollback":
+            case "promote" | "rollback" | "waive":
                 return f"See the environments: `{self._status_command(action)}`"
             case "lock":
                 return suggest_command(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from pydantic import JsonValue
@@ -12,6 +13,25 @@ from bot.blocks.rendering_context import RenderingContext
 PRODUCT, VERSION = "floe_product", "floe_version"
 # Slack's limits: the number of options, and the characters of their texts and values.
 MOST_OPTIONS, _LABEL, _VALUE = 100, 75, 150
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The values of a form that are known when it opens, or when its product changes."""
+
+    version: str = ""
+    target: str = ""
+    reason: str = ""
+    duration: str = ""
+    at: str = ""
+    incident: str = ""
+    vulnerability: str = ""
+    package: str = ""
+    until: str = ""
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        return tuple(each.name for each in fields(cls))
 
 
 def modal(

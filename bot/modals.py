@@ -21,6 +21,7 @@ from bot.blocks.elements import (
 from bot.blocks.impact import impact_lines
 from bot.blocks.rendering_context import RenderingContext, describe_step
 from bot.modal_inputs import (
+    Draft,
     environment_input,
     labelled,
     modal,
@@ -50,18 +51,6 @@ class RollbackPreview:
     analysis: ImpactAnalysis | None
     approvals: int
     product: str = UNNAMED
-    incident: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The values of a form that are known when it opens, or when its product changes."""
-
-    version: str = ""
-    target: str = ""
-    reason: str = ""
-    duration: str = ""
-    at: str = ""
     incident: str = ""
 
 

@@ -91,6 +91,17 @@ ROLLBACK = Grammar(
     (_ENV, _GLASS, _INCIDENT, REASON),
     (Option("no-quarantine"), *_RUN),
 )
+WAIVE = Grammar(
+    "waive",
+    ("vulnerability", "env", "text"),
+    (
+        _ENV,
+        Option("package", "pkg:npm/lodash", "only in this package; without it, in every package"),
+        Option("until", "2026-12-24", "the end, in at most 90 days"),
+        REASON,
+    ),
+    (Option("wait", "10m"), *_TERMINAL),
+)
 LOCK = Grammar("lock", ("env", "for", "text"), (_ENV, _FOR, REASON), of_products=(_ALL,))
 UNLOCK = Grammar("unlock", ("env", "text"), (_ENV, REASON))
 PROMOTIONS = Grammar(

@@ -6,6 +6,7 @@ from bot.blocks.elements import Payload, code, context, escape, join_lines, sect
 from bot.blocks.rendering_context import RenderingContext
 from bot.options import LOCK, PROMOTE, PROMOTIONS, ROLLBACK, UNLOCK
 from engine.domain.environment import Environment
+from engine.domain.gate import GateKind
 
 NOT_STARTED = "Not started"
 
@@ -38,6 +39,7 @@ def render_help(command: str, rendering: RenderingContext) -> Payload:
     examples = dict(_examples(rendering))
     own = examples.get(command, "")
     others = [line for name, line in examples.items() if name != command]
+    others += _waivers(rendering)
     places = ", ".join(
         _describe_approvals(environment) for environment in rendering.path.environments
     )
@@ -91,6 +93,17 @@ def _examples(rendering: RenderingContext) -> Iterable[tuple[str, str]]:
         f"`{commands.promotions}` shows all environments, `{commands.promotions} {last}` only one; "
         "in a thread, mention me instead: `lock`, `unlock`, `promotions`",
     )
+
+
+def _waivers(rendering: RenderingContext) -> Iterable[str]:
+    """How to waive vulnerabilities, where a gate finds some."""
+    gates = (gate.kind for each in rendering.path.environments for gate in each.gates)
+    if GateKind.SECURITY_SCAN in gates:
+        commands, last = rendering.commands, rendering.last_environment
+        yield (
+            f"`{commands.promote} waive CVE-2026-1 {last}` asks for a waiver; "
+            f"`{commands.promotions} waivers` lists them and ends one"
+        )
 
 
 def _describe_approvals(environment: Environment) -> str:

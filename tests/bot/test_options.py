@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.line import Help
 from bot.menu import Menu
-from bot.options import LOCK, PROMOTE, PROMOTIONS, ROLLBACK, UNLOCK, InvalidCommandError
+from bot.options import LOCK, PROMOTE, PROMOTIONS, ROLLBACK, UNLOCK, WAIVE, InvalidCommandError
 from bot.parse import (
     Lock,
     Promote,
@@ -27,6 +27,7 @@ from cli.commands.freeze import lock, unlock
 from cli.commands.promote import promote
 from cli.commands.rollback import rollback
 from cli.commands.status import status
+from cli.commands.waive import waive
 from engine.domain.change import ChangeState
 from engine.domain.overrides import Overrides
 from tests.bot.stage import ALICE, BOB, DEPLOYS
@@ -233,6 +234,7 @@ def test_every_suggested_command_is_valid(parse, words):
         (LOCK, lock),
         (UNLOCK, unlock),
         (PROMOTIONS, status),
+        (WAIVE, waive),
     ],
 )
 def test_every_command_line_option_is_known(grammar, command):

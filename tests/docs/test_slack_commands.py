@@ -85,11 +85,21 @@ def test_documented_slack_commands_of_products_name_them(line: str) -> None:
 
 
 def promote(stage: Stage, line: str) -> None:
+    if line.startswith("/promote waive"):
+        waive(stage, line)
+        return
     stage.command(line)
     broken = "--break-glass" in line
     state = ChangeState.PROMOTED if broken else ChangeState.AWAITING_APPROVAL
     change = stage.change(state, "v1.2.3")
     assert (change.source, change.target) == ("staging", "prod")
+
+
+def waive(stage: Stage, line: str) -> None:
+    stage.command(line)
+    [view] = stage.eventually(lambda: stage.slack.views)
+    for part in ("CVE-2026-1", "pkg:npm/lodash", "2026-12-24", "checkout does not call it"):
+        assert part in json.dumps(view["blocks"])
 
 
 def roll_back(stage: Stage, line: str) -> None:
@@ -118,7 +128,8 @@ def unlock(stage: Stage, line: str) -> None:
 
 def show(stage: Stage, line: str) -> None:
     stage.command(line)
-    assert "prod" in stage.eventually(lambda: stage.private_texts(ALICE))[-1]
+    found = "Waivers: 0" if "waivers" in line else "prod"
+    assert found in stage.eventually(lambda: stage.private_texts(ALICE))[-1]
 
 
 EFFECTS = {
