@@ -9,6 +9,7 @@ from slack_bolt import App
 
 from bot.app_home import AppHomes
 from bot.blocks.change import CANCEL, RESCHEDULE
+from bot.blocks.deployment import ROLL_BACK
 from bot.blocks.elements import Block, Payload
 from bot.blocks.group_lock import UNLOCK_ALL
 from bot.blocks.lock import UNLOCK
@@ -82,6 +83,7 @@ class InteractionListeners:
         app.action(REJECT)(wrap_click("Not opened", self.open_reject_form, self._notify))
         app.action(CANCEL)(wrap_click("Not cancelled", self._decision("cancel"), self._notify))
         app.action(RESCHEDULE)(wrap_click("Not opened", self.open_reschedule_form, self._notify))
+        app.action(ROLL_BACK)(wrap_click("Not opened", self.open_rollback_form, self._notify))
         app.action(UNLOCK)(wrap_click("Not opened", self.open_unlock_form, self._notify))
         app.action(UNLOCK_ALL)(wrap_click("Not opened", self.open_unlock_all_form, self._notify))
         app.action(PRODUCT)(wrap_click("Not shown", self.change_product, _drop_answer))
@@ -127,6 +129,13 @@ class InteractionListeners:
         product, _, target = read_action_value(body).rpartition("/")
         self._catalog.products.named(product).engine.path.environment(target)
         self._forms.open_unlock(read_trigger(body, origin), Unlock(target, product=product))
+
+    def open_rollback_form(self, body: Body) -> None:
+        origin = read_click_origin(body)
+        product, _, target = read_action_value(body).rpartition("/")
+        self._catalog.products.named(product).engine.path.environment(target)
+        command = Rollback(None, target, product=product)
+        self._forms.open_rollback(read_trigger(body, origin), command)
 
     def open_lock_form(self, body: Body) -> None:
         origin = read_click_origin(body)

@@ -25,6 +25,7 @@ from bot.thread_content import (
     thread_messages,
 )
 from engine.changes.checkpoint_events import CHECKPOINTED
+from engine.changes.deployment_events import last_rollout
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Environment
 from engine.runtime.background import keep_running
@@ -86,6 +87,7 @@ class FeedFollower:
         self._lock = threading.Lock()
         self._queued: set[str] = set()
         self._mentions: dict[tuple[str, ...], tuple[float, str]] = {}
+        self._deployed: Mapping[str, Mapping[str, JsonValue] | None] = {}
         self._reminded = 0.0
         self._awake = threading.Event()
         self._stopping = threading.Event()
@@ -175,6 +177,8 @@ class FeedFollower:
         changes = self._changes([*(event.change_id for event in events), *queued])
         later = self._changes_with_later_events(events)
         approvers = {change.id: self._approvers(change) for change in changes.values()}
+        promoted = [each.id for each in changes.values() if each.state is ChangeState.PROMOTED]
+        self._deployed = {e: last_rollout(self._changes_store.events_of(e)) for e in promoted}
         with self._store.transaction():
             for change in changes.values():
                 self._announce(change)
@@ -233,7 +237,8 @@ class FeedFollower:
         total = len(target.gates) if target and change.action == "promote" else 0
         progress = self._gates.read_progress(change.id, total)
         link = self._messages.find_link(f"{change.id}:ask")
-        return card_message(change, progress, self._catalog.of_change(change), link)
+        deployed = self._deployed.get(change.id)
+        return card_message(change, progress, self._catalog.of_change(change), link, deployed)
 
     def _remind(self) -> None:
         """Remind approvers once, after half of the time to approve."""

@@ -6,6 +6,7 @@ from pydantic import JsonValue
 
 from bot.blocks import thread
 from bot.blocks.change import GateProgress, render_card
+from bot.blocks.deployment import Deployed
 from bot.blocks.rendering_context import RenderingContext
 from bot.message_store import DesiredMessage
 from engine.domain.change import Change, ChangeState
@@ -13,10 +14,17 @@ from engine.domain.gate import GateStatus
 
 
 def card_message(
-    change: Change, gates: GateProgress, rendering: RenderingContext, request_link: str | None
+    change: Change,
+    gates: GateProgress,
+    rendering: RenderingContext,
+    request_link: str | None,
+    deployed: Mapping[str, JsonValue] | None = None,
 ) -> DesiredMessage:
-    """The card in the channel."""
-    payload = render_card(change, gates, rendering, request_link)
+    """The card in the channel; `deployed` are the details of `deployment_events.last_rollout`."""
+    health = None
+    if deployed is not None:
+        health = Deployed(str(deployed.get("summary")), deployed.get("failed") is True)
+    payload = render_card(change, gates, rendering, request_link, health)
     return DesiredMessage(card_key(change.id), payload, urgent=not change.open)
 
 

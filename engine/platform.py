@@ -25,6 +25,7 @@ from engine.domain.selection import Selection
 from engine.execution.runner import Runner
 from engine.ports import Leases
 from engine.ports.change_store import OUTPUTS_KEPT, ChangeStore
+from engine.ports.deployments import NO_DEPLOYMENTS, Deployments
 from engine.runtime.wakeups import NO_WAKEUPS, Wakeups
 
 
@@ -40,6 +41,7 @@ class Platform:
     refusals of a plan, as far as possible. `wakeups` wakes loops that follow
     the work of other servers. `channel` is the Slack channel for changes, and `channels` belong to
     this product. `at_once` are the leases that do not wait, where servers share the state.
+    `deployments` has the health that systems that deploy reported.
     """
 
     engine: Engine
@@ -55,6 +57,7 @@ class Platform:
     channel: str | None = None
     channels: tuple[str, ...] = ()
     at_once: Leases | None = None
+    deployments: Deployments = NO_DEPLOYMENTS
 
     def gate_output(
         self, run: str, gate: GateKind, trace_of: Callable[[str], str | None] | None = None

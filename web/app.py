@@ -19,6 +19,7 @@ from engine.domain.product import UNNAMED, with_product
 from engine.domain.text import iso_time
 from web import formatting
 from web.api_commands import orders
+from web.api_deployments import reports
 from web.api_hand_off import hand_off
 from web.api_products import catalog
 from web.api_queries import api
@@ -92,14 +93,17 @@ def create_app(site: Shared) -> Flask:
 
 def _register(app: Flask, several: bool) -> None:
     """Serve the pages of a product below its name where there are several."""
-    for blueprint in (sign_in, stream, health, reloading, events, catalog, api, hand_off, orders):
+    for blueprint in (sign_in, stream, health, reloading, events, catalog):
+        app.register_blueprint(blueprint)
+    of_product = (api, hand_off, reports, orders)
+    for blueprint in of_product:
         app.register_blueprint(blueprint)
     place = "/p/<product>" if several else None
     for blueprint in (pages, deeds):
         app.register_blueprint(blueprint, url_prefix=place)
     if several:
         app.register_blueprint(matrix)
-        for blueprint in (api, hand_off, orders):
+        for blueprint in of_product:
             place, name = f"{API}/products/<product>", f"product_{blueprint.name}"
             app.register_blueprint(blueprint, url_prefix=place, name=name)
 

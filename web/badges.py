@@ -6,6 +6,7 @@ from datetime import datetime
 
 from engine.bootstrap.server import CachedRecord
 from engine.domain.change import Change, ChangeState
+from engine.domain.deployments import Rollout
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.state import SHOWN, LockState
 from engine.domain.status import Alignment, EnvironmentStatus
@@ -38,9 +39,10 @@ def chips(
     now: datetime,
     *,
     entry: bool,
+    health: Rollout | None = None,
 ) -> tuple[Chip, ...]:
     """Return the badges of a row; `entry` is the first environment, which builds publish to."""
-    found = [*_in_flight(pending), *_reviews(row, now)]
+    found = [*_in_flight(pending), *_reviews(row, now), *_health(health)]
     if row.error:
         found.append(Chip("cannot be read", "bad", str(row.error)))
     found += [Chip(each.partition(":")[0], "bad", each) for each in row.intrusions]
@@ -154,6 +156,14 @@ def _window(row: EnvironmentStatus) -> Iterator[Chip]:
 
 def _soon(at: datetime, now: datetime) -> str:
     return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _health(found: Rollout | None) -> Iterator[Chip]:
+    """How far the running version is deployed, as the systems that deploy it reported."""
+    if found is not None:
+        complete = found.healthy == found.total
+        tone = "bad" if found.failed else "good" if complete else "info"
+        yield Chip(found.text.partition(":")[0], tone, found.text)
 
 
 def _missing(row: EnvironmentStatus) -> Iterator[Chip]:

@@ -32,6 +32,7 @@ _LABELS = {
     "promoted": "done",
     "stale": "stale: the approved facts changed",
     "checkpointed": "signed in a checkpoint",
+    "deployment_reported": "deployment reported",
 }
 # The number of done steps per state. A change that ended early ended in the step after them.
 _DONE = {
@@ -170,7 +171,8 @@ def _describe(details: Mapping[str, JsonValue]) -> str:
         return checkpoint_text(details)
     if "gate" in details:
         return str(details["gate"]).replace("_", " ")
-    found = details.get("why") or details.get("reason") or details.get("differences") or ""
+    named = ("why", "reason", "differences", "summary")
+    found = next((details[name] for name in named if details.get(name)), "")
     return "; ".join(map(str, found)) if isinstance(found, list) else str(found)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from engine.bootstrap.server import CachedRecord
 from engine.domain.change import Change, ChangeState
+from engine.domain.deployments import Rollout, rollout
 from engine.domain.errors import EnvironmentLockedError, PromotionError
 from engine.domain.release_errors import WindowClosedError
 from engine.domain.selection import Selection
@@ -71,8 +72,16 @@ def _card(site: Site, seen: Seen, row: EnvironmentStatus, now: datetime) -> Card
     pending = seen.pending_to(row.name)
     before = [found for each in sources if (found := seen.row(each.name))] if row.known else []
     behind = max((_behind(site, row, each) for each in before), default=0)
-    shown = chips(row, pending, _record(site, row), behind, now, entry=not sources)
+    record, health = _record(site, row), _health(site, row)
+    shown = chips(row, pending, record, behind, now, entry=not sources, health=health)
     return Card(row, shown, not sources, bool(pending))
+
+
+def _health(site: Site, row: EnvironmentStatus) -> Rollout | None:
+    try:
+        return rollout(row.state, site.platform.deployments.of(row.name))
+    except PromotionError:
+        return None
 
 
 def _record(site: Site, row: EnvironmentStatus) -> CachedRecord | None:

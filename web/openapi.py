@@ -9,6 +9,7 @@ from engine.domain.gate import GateKind
 from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse, ChangeTimelineResponse
 from engine.responses.common import Document, ErrorResponse
+from engine.responses.deployments import ReportedResponse, RolloutResponse
 from engine.responses.dora import DoraResponse
 from engine.responses.freeze import (
     AcknowledgeResponse,
@@ -35,6 +36,7 @@ from engine.responses.webhooks import WebhooksResponse
 from web.openapi_parts import (
     array,
     empty_post,
+    failures,
     filters,
     get,
     in_path,
@@ -45,6 +47,7 @@ from web.openapi_parts import (
 )
 from web.request_models import (
     Acknowledgement,
+    DeploymentReport,
     Lock,
     NewWaiver,
     Promotion,
@@ -61,6 +64,7 @@ from web.request_models import (
 )
 from web.site import API, Shared
 
+_TARGET = "^[A-Za-z0-9_./@:-]{1,128}$"
 _RESPONSES = (
     AuditResponse,
     ChangeResponse,
@@ -75,7 +79,9 @@ _RESPONSES = (
     PromotionResponse,
     ReleaseResponse,
     ReloadResponse,
+    ReportedResponse,
     RestoreResponse,
+    RolloutResponse,
     AcknowledgeResponse,
     ReviewResponse,
     RollbackResponse,
@@ -201,7 +207,13 @@ def _hand_off_paths() -> dict[str, Document]:
     asked = (query("env", "name of an environment", minLength=1), digest)
     required = [each | {"required": True} for each in asked]
     since = query("since", "begin of the period: 2026-09-01, or an age: 30d (default)")
+    target = query("target", "in place of the target in the body", pattern=_TARGET)
+    environment = query("env", "in place of the environment in the body")
+    parts = (DeploymentReport, ReportedResponse, environment, target)
+    report = post("Report a deployment", *parts)
+    report["post"]["responses"] |= failures((429,))
     return {
+        "/api/v1/deployments": {**get("Deployments", array(RolloutResponse)), **report},
         "/api/v1/verdict": get("Whether an artifact may run", ref(VerdictResponse), *required),
         "/api/v1/dora": get("Figures of delivery", ref(DoraResponse), since),
     }

@@ -23,6 +23,7 @@ _NAMES = {
     413: "The request is too large",
     422: "Refused by a gate, a signature or the promotion path",
     423: "The environment is locked",
+    429: "Too many requests: send it again later",
     500: "A defect, or an invalid manifest",
     503: "The registry or the store does not answer",
 }

@@ -1,7 +1,7 @@
 """The bodies of API requests: JSON objects without unknown fields."""
 
 import json
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -136,6 +136,27 @@ class Sync(Body):
     """Without `environment`: all environments."""
 
     environment: Text | None = None
+
+
+class DeploymentReport(Body):
+    """The health of an artifact on one target; its `digest`, or `images` with digests."""
+
+    target: str = Field(pattern=r"^[A-Za-z0-9_./@:-]{1,128}$", examples=["eu-1"])
+    health: Literal[
+        "progressing",
+        "healthy",
+        "failed",
+        "Healthy",
+        "Progressing",
+        "Suspended",
+        "Unknown",
+        "Degraded",
+        "Missing",
+    ] = Field(description="in the words of floe, or of Argo CD")
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
+    images: list[Text] = Field(default=[], max_length=50, examples=[["acme/app@sha256:…"]])
+    at: Text | None = Field(default=None, examples=["2026-12-01T09:00:00Z"])
+    environment: Text | None = Field(default=None, examples=["prod"])
 
 
 Kind = TypeVar("Kind", bound=Body)

@@ -21,6 +21,7 @@ from web.change_diff import Compare
 from web.ended_sessions import EndedSessions
 from web.event_feed import Feed
 from web.oidc_client import Provider
+from web.rate import Rate
 from web.status_cache import Board
 
 # Returns why a dependency fails, or None.
@@ -74,7 +75,7 @@ class Shared:
     `groups` are the ones that rules name; a session keeps only these. `submit` runs work in the
     background. `notice` reads a product whose registry may have changed. `checks` are further
     checks of /readyz, by name. `thread` links a change to its Slack thread, and `metrics` returns
-    further metrics as Prometheus text.
+    further metrics as Prometheus text. `reports` limits the reports about deployments.
     """
 
     products: Products
@@ -96,6 +97,7 @@ class Shared:
     checks: Mapping[str, Ready] = field(default_factory=dict)
     metrics: Callable[[], str] = nothing_counted
     thread: Callable[[str], str | None] = no_thread
+    reports: Rate = field(default_factory=Rate)
 
     @property
     def https(self) -> bool:

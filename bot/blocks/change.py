@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.blocks.deployment import Deployed, deployment_blocks
 from bot.blocks.elements import (
     SECTION,
     Block,
@@ -54,7 +55,11 @@ class GateProgress:
 
 
 def render_card(
-    change: Change, gates: GateProgress, rendering: RenderingContext, request_link: str | None
+    change: Change,
+    gates: GateProgress,
+    rendering: RenderingContext,
+    request_link: str | None,
+    deployed: Deployed | None = None,
 ) -> Payload:
     """Render the card; `request_link` leads to the approval request once it is posted."""
     status = status_text(change, gates)
@@ -67,6 +72,7 @@ def render_card(
     blocks += _outcome(change, rendering, request_link)
     blocks += warning_blocks(change, "warnings", below_gates=change.state in _GATES_LISTED)
     blocks += _scheduled_actions(change)
+    blocks += deployment_blocks(change, deployed) if deployed else []
     blocks.append(context("ctx", _footer(change, rendering)))
     requester = mention(change.requester.name, change.requester.id)
     text = f"{escape(change_title(change))}. {_without_emoji(status)}. Requested by {requester}."

@@ -16,6 +16,7 @@ from engine.domain.errors import PromotionError, RegistryError, UnavailableError
 from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse, GateOutputResponse
 from engine.responses.common import ErrorResponse, FailureResponse
+from engine.responses.deployments import ReportedResponse, RolloutResponse
 from engine.responses.dora import DoraResponse
 from engine.responses.freeze import (
     LockResponse,
@@ -132,6 +133,8 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     "keys rotate": (RotationsResponse,),
     "state migrate": (StateResponse, ErrorResponse),
     "state rebuild": (RebuildResponse, ErrorResponse),
+    "GET /api/v1/deployments": (list[RolloutResponse], FailureResponse),
+    "POST /api/v1/deployments": (ReportedResponse, FailureResponse),
     "GET /api/v1/verdict": (VerdictResponse, FailureResponse),
     "POST /-/reload": (ReloadResponse, FailureResponse),
 }

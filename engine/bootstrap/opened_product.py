@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
-from engine.adapters.store import SqlStore, SqlTally
+from engine.adapters.store import SqlDeployments, SqlStore, SqlTally
 from engine.api import Engine
 from engine.bootstrap.adapters import leases_of
 from engine.bootstrap.observability import count_ended
@@ -31,6 +31,7 @@ class OpenedProduct:
         self.config = config
         self.engine = engine
         self.store: ChangeStore = SqlStore(state, engine.runner.clock, product=config.product)
+        self.deployments = SqlDeployments(state, config.product)
         self.members = Memberships(lambda: people.directory)
         self.refusals = refusals_of(config, engine)
         ends = _Ends(engine, self.store, self.refusals, stack)
@@ -54,6 +55,7 @@ class OpenedProduct:
             channel=self.config.slack.channel,
             channels=self.config.slack.channels,
             at_once=leases_of(self.config, 0) if self.config.state_url else None,
+            deployments=self.deployments,
         )
 
 

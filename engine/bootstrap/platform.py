@@ -202,8 +202,7 @@ def open_command_platform(
     """
     Open the platform of a command about changes, and resolve its operator.
 
-    `needs` is as for `open_engine`. Raises ConfigError if changes are not stored here, since an
-    empty store would look like no changes.
+    `needs` is as for `open_engine`. ConfigError if no changes are stored here.
     """
     config = manifest.load(os.environ)
     if not keeps_changes(config):
@@ -228,8 +227,7 @@ def record_refusal(manifest: ProductChoice, refused: Plan | Change) -> None:
     """
     Record the refusals of `refused`, and report its other failures to the audit backend.
 
-    Called after the answer. Raises PromotionError if the manifest became unusable. A refusal that
-    the registry does not accept is not recorded.
+    Called after the answer. PromotionError if the manifest is unusable. A refusal may be lost.
     """
     attempt = attempt_of_plan(refused) if isinstance(refused, Plan) else attempt_of_change(refused)
     config = manifest.load(os.environ)

@@ -175,6 +175,16 @@ class RegistryEvents(Section):
     )
 
 
+class DeploymentReports(Section):
+    """The reports about deployments that `POST /api/v1/deployments` takes."""
+
+    secret_env: FromVariable = Field(
+        description="the environment variable with the secret that signs them (X-Signature), or "
+        "that systems send as a bearer token",
+        examples=["DEPLOYMENTS_SECRET"],
+    )
+
+
 class Web(Section):
     """The web page and its sign-in."""
 
@@ -198,4 +208,9 @@ class Web(Section):
     registry_events: Given[RegistryEvents] = Field(
         default=None,
         description="accept the events of registries, and read a product when its registry changes",
+    )
+    deployments: Given[DeploymentReports] = Field(
+        default=None,
+        description="accept reports about deployments that are signed with a secret; those with an "
+        "OIDC token are always accepted",
     )

@@ -1,5 +1,7 @@
 """The documents of docs/hand-off.md ask a real server, and read fields that it answers."""
 
+import hashlib
+import hmac
 import json
 import re
 from collections.abc import Iterator
@@ -8,11 +10,13 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from werkzeug.test import TestResponse
 
 from tests.builders import image
 from tests.docs.pages import ROOT, blocks
 from tests.web.stage import Stage, stage_in
 
+SECRET = "s3cret"
 PAGE = ROOT / "docs" / "hand-off.md"
 DIGEST = str(image(b"v1.0.0").manifest.digest)
 # Each system has a form of its own for values: {{ digest }}, ${{ … }}, {{ index … }}.
@@ -24,7 +28,7 @@ KINDS = ("ClusterPolicy", "AnalysisTemplate", "Stage", "WebRequestCommitStatus")
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A platform with v1.0.0 in staging."""
-    with stage_in(tmp_path) as running:
+    with stage_in(tmp_path, "deployments: {secret_env: OIDC_SECRET}", secret=SECRET) as running:
         running.publish("v1.0.0")
         running.ask("v1.0.0", "staging")
         yield running
@@ -54,6 +58,42 @@ def test_documented_request_gets_a_verdict(kind: str, stage: Stage) -> None:
     assert {*_READ.findall(text(kind))} <= {*found}
     assert found["digest"] == DIGEST
     assert (found["environment"], found["promoted"]) == ("prod", False)
+
+
+def test_documented_notification_of_argo_is_a_report(stage: Stage) -> None:
+    stage.site.records.refresh()
+    found = yaml.safe_load(text("ConfigMap"))["data"]["template.floe-health"]
+    template = yaml.safe_load(found)["webhook"]["floe"]
+    images = json.dumps([f"acme/platform@{DIGEST}"])
+    values = {
+        "{{.app.metadata.name}}": "eu-1",
+        "{{.app.status.health.status}}": "Degraded",
+        "{{toJson .app.status.summary.images}}": images,
+    }
+    body, path = template["body"], template["path"].replace("env=prod", "env=staging")
+    for name, value in values.items():
+        body, path = body.replace(name, value), path.replace(name, value)
+
+    answer = send(stage, f"/api/v1/deployments{path}", body)
+
+    assert answer.json == {"accepted": ["staging"], "ignored": None}
+
+
+def test_documented_provider_of_flux_is_taken(stage: Stage) -> None:
+    stage.site.records.refresh()
+    provider = yaml.safe_load(text("Provider"))
+    address = urlsplit(provider["spec"]["address"].replace("env=prod", "env=staging"))
+    event = {"involvedObject": {"name": "platform"}, "metadata": {"revision": f"v1@{DIGEST}"}}
+
+    answer = send(stage, f"{address.path}?{address.query}", json.dumps(event))
+
+    assert answer.json == {"accepted": ["staging"], "ignored": None}
+
+
+def send(stage: Stage, path: str, body: str) -> TestResponse:
+    mac = hmac.new(SECRET.encode(), body.encode(), hashlib.sha256).hexdigest()
+    headers = {"Content-Type": "application/json", "X-Signature": f"sha256={mac}"}
+    return stage.client.post(path, data=body, headers=headers)
 
 
 def test_documented_answer_has_the_fields_of_the_server(stage: Stage) -> None:

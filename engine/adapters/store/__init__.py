@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.adapters.store.changes import SqlStore
+    from engine.adapters.store.deployments import SqlDeployments
     from engine.adapters.store.known_heads import SqlHeads
     from engine.adapters.store.migrations import FILE_NAME, state_database
     from engine.adapters.store.refusal_counts import SqlTally
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FILE_NAME",
     "Retention",
+    "SqlDeployments",
     "SqlHeads",
     "SqlOutcomes",
     "SqlStore",
@@ -23,6 +25,7 @@ __all__ = [
 _MODULES = {
     "FILE_NAME": "migrations",
     "Retention": "retention",
+    "SqlDeployments": "deployments",
     "SqlHeads": "known_heads",
     "SqlOutcomes": "sync_outcomes",
     "SqlStore": "changes",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from engine.adapters.store import deployments
 from engine.runtime.sqlite_database import SqliteDatabase
 
 FILE_NAME = "store.db"
@@ -117,7 +118,7 @@ CREATE UNIQUE INDEX changes_open_once ON changes (product, action, version, targ
 """
 
 # Only append: the files of users were made by the released migrations.
-MIGRATIONS = (_FIRST, _STATE, _PRODUCTS)
+MIGRATIONS = (_FIRST, _STATE, _PRODUCTS, deployments.TABLES)
 # The hint for a damaged file says which data is lost: the owner may fear for the history.
 IF_DAMAGED = (
     "stop its users and move it away: the history is in the registry, changes in flight can be "
