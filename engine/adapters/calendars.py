@@ -22,6 +22,7 @@ _SECONDS = 10.0
 _KEPT_SECONDS = 300.0
 _RETRY_SECONDS = 30.0
 _MAX_ZONE_RULES = 50
+_TIMES = ("DTSTART", "DTEND", "RDATE", "EXDATE", "RECURRENCE-ID")
 _LINES = re.MULTILINE | re.IGNORECASE
 
 
@@ -82,6 +83,7 @@ def _events(content: bytes, start: datetime, end: datetime) -> tuple[Span, ...]:
     try:
         _check_zones(content)
         calendar = icalendar.Calendar.from_ical(content)
+        _check_times(calendar)
         cost = sum(map(_cost, calendar.walk("VEVENT")))
         if cost > MOST_OCCURRENCES:
             raise ValueError(f"its events have about {cost:,} occurrences")
@@ -106,6 +108,21 @@ def _check_zones(content: bytes) -> None:
         raise ValueError("its time zones have too many rules")
     for rule in rules:
         check_zone_rule(rule)
+
+
+def _check_times(calendar: Any) -> None:
+    """Refuse times in an unknown time zone, which the parser reads as those of the calendar."""
+    for event in calendar.walk("VEVENT"):
+        for name, value in event.property_items(recursive=False):
+            zone = value.params.get("TZID") if name in _TIMES else None
+            times = getattr(value, "dts", [value])
+            if zone and not all(getattr(_start(each.dt), "tzinfo", None) for each in times):
+                raise ValueError(f"{name} has the unknown time zone {zone}")
+
+
+def _start(time: Any) -> Any:
+    """The start of a period; other times as they are."""
+    return time[0] if isinstance(time, tuple) else time
 
 
 def _cost(event: Any) -> int:

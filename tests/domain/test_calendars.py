@@ -87,3 +87,29 @@ def test_calendar_that_would_be_read_for_ages_is_unusable(
     found = read(tmp_path, *parts)
 
     assert isinstance(found, str) and problem in found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "DTSTART;TZID=Foo/Bar:20260401T000000",
+        "DTSTART:20260401T000000Z\nDTEND;TZID=Foo/Bar:20260402T000000",
+        "DTSTART:20260401T000000Z\nRDATE;TZID=Foo/Bar:20260402T000000",
+        "DTSTART:20260401T000000Z\nRDATE;TZID=Foo/Bar;VALUE=PERIOD:20260402T000000/PT5H",
+        "DTSTART:20260401T000000Z\nRDATE:20260402T000000Z\nEXDATE;TZID=Foo/Bar:20260402T000000",
+        "DTSTART:20260401T000000Z\nRECURRENCE-ID;TZID=Foo/Bar:20260402T000000",
+    ],
+)
+def test_unknown_time_zone_makes_the_calendar_unreadable(tmp_path: Path, line: str) -> None:
+    found = read(tmp_path, f"BEGIN:VEVENT\nUID:1\n{line}\nEND:VEVENT\n")
+
+    assert "has the unknown time zone Foo/Bar" in str(found)
+
+
+def test_known_zones_and_periods_are_read(tmp_path: Path) -> None:
+    lines = "DTSTART;TZID=Europe/Berlin:20260401T000000\nDTEND;TZID=Europe/Berlin:20260401T010000\n"
+    lines += "RDATE;TZID=Europe/Berlin;VALUE=PERIOD:20260402T000000/PT5H"
+
+    found = read(tmp_path, f"BEGIN:VEVENT\nUID:1\n{lines}\nEND:VEVENT\n")
+
+    assert not isinstance(found, str) and len(found) == 2
