@@ -11,7 +11,7 @@ _NAME = "loosened rules"
 
 @reads(Context.loosened_rules, Context.effect, name=_NAME)
 def loosened_rules(_request: ChangeRequest, context: Context) -> tuple[Finding, ...]:
-    """Warn about each rule of the target that is looser than at its newest record."""
+    """Warn about each rule of the target that is looser than at its newest change."""
     if context.effect is not Effect.CHANGE:
         return ()
     return tuple(warned(_NAME, text) for text in context.loosened_rules)

@@ -132,9 +132,9 @@ class Context(Facts):
 
     @Fact
     def loosened_rules(self) -> tuple[str, ...]:
-        """Warnings about rules that are looser than at the newest entry of the target."""
+        """Warnings about rules that are looser than at the newest change of the target."""
         rules = self._sources.rules
-        return rules.warnings(self.target_head) if rules else ()
+        return rules.warnings(self._sources.ledger, self.target_head) if rules else ()
 
     @Fact
     def calendars(self) -> Mapping[str, Reading]:

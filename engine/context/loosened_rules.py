@@ -1,15 +1,22 @@
-"""Warnings about rules that became looser since the newest record of an environment."""
+"""Warnings about rules that became looser since the last change that warned of them."""
 
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.policy_changes import compare_policies
 from engine.domain.policy_document import MAX_POLICY_BYTES, PolicyDocument
+from engine.domain.record import PromotionRecord, RollbackRecord
+from engine.domain.release_records import WaiveRecord
 from engine.domain.rule_changes import ChangeKind, RuleChange
-from engine.ports import RegistryReader
+from engine.ports import LedgerReader, RegistryReader
 
+_WARNING = (PromotionRecord, RollbackRecord, WaiveRecord)
 _MAX_RULES = 20
+# The newest records that are searched for a waiver; a promotion or rollback is always found.
+_MAX_SEARCHED = 20
 _MAX_KEPT = 8
 
 
@@ -21,12 +28,14 @@ class RuleHistory:
     registry: RegistryReader
     _read: dict[str, PolicyDocument] = field(default_factory=dict)
 
-    def warnings(self, newest: LedgerEntry | None) -> tuple[str, ...]:
+    def warnings(self, ledger: LedgerReader, head: LedgerEntry | None) -> tuple[str, ...]:
         """
-        Warn about each rule that is looser than under the record of `newest`.
+        Warn about each rule that is looser than at the newest change up to `head`.
 
-        Rules of other environments are left out. One request, and only if the rules changed.
+        Rules of other environments are left out. One request, and only if the rules changed; a few
+        more if `head` is another record than one with such warnings.
         """
+        newest = _last_change(ledger, head)
         if newest is None or newest.record.policy_digest == self.policy.digest:
             return ()
         name, place = newest.environment, f"{newest.environment}#{newest.sequence}"
@@ -35,7 +44,7 @@ class RuleHistory:
             changes = compare_policies(older, self.policy)
         except (PromotionError, ValueError, RecursionError) as error:
             return (
-                f"The rules of {name} changed since its newest record, {place}, and the earlier "
+                f"The rules of {name} changed since the record {place}, and the earlier "
                 f"rules cannot be read: {error}",
             )
         looser = [
@@ -43,7 +52,7 @@ class RuleHistory:
             for each in changes
             if each.kind is ChangeKind.LOOSER and each.environment in (None, name)
         ]
-        since = f"The rules of {name} became looser since its newest record, {place}"
+        since = f"The rules of {name} became looser since the record {place}"
         warnings = [f"{since}: {text}" for text in looser[:_MAX_RULES]]
         if rest := len(looser) - len(warnings):
             warnings.append(f"{since}: {rest} more rules")
@@ -56,6 +65,18 @@ class RuleHistory:
                 self._read.clear()
             self._read[digest] = document
         return self._read[digest]
+
+
+def _last_change(ledger: LedgerReader, head: LedgerEntry | None) -> LedgerEntry | None:
+    """Find the newest record that shows these warnings; `head` if there is none."""
+    if head is None or isinstance(head.record, _WARNING):
+        return head
+    with closing(ledger.walk(head.environment)) as entries:
+        newest = islice(entries, _MAX_SEARCHED)
+        found = next((each for each in newest if isinstance(each.record, _WARNING)), None)
+    if found or head.state.sequence is None:
+        return found or head
+    return ledger.entry(head, head.state.sequence)
 
 
 def _sentence(change: RuleChange) -> str:

@@ -35,7 +35,7 @@ DUTIES = Authorization(separation_of_duties=True)
 STRICT = path_of("dev", Environment("staging", authorization=DUTIES), "prod")
 OPEN = path_of("dev", Environment("staging", authorization=Authorization()), "prod")
 LOOSER = (
-    "The rules of staging became looser since its newest record, staging#1: "
+    "The rules of staging became looser since the record staging#1: "
     "authorization.separation_of_duties goes from true to false"
 )
 
@@ -70,6 +70,28 @@ def test_second_change_under_the_same_rules_does_not_warn(place: Place, tmp_path
     with engine_on(place.registry, tmp_path, OPEN) as engine:
         promote(engine, "v2.0.0", "staging")
         place.push(artifact("v3.0.0"), "v3.0.0-dev")
+
+        assert warnings(engine, "v3.0.0") == ()
+
+
+def test_other_records_do_not_hide_looser_rules(place: Place, tmp_path: Path) -> None:
+    promoted_under(place, tmp_path, STRICT)
+    with engine_on(place.registry, tmp_path, OPEN) as engine:
+        lock(engine)
+        unlock(engine)
+
+        result = promote(engine, "v2.0.0", "staging")
+
+    assert result.warnings == (LOOSER,)
+
+
+def test_lock_and_unlock_after_a_warning_do_not_repeat_it(place: Place, tmp_path: Path) -> None:
+    promoted_under(place, tmp_path, STRICT)
+    with engine_on(place.registry, tmp_path, OPEN) as engine:
+        promote(engine, "v2.0.0", "staging")
+        place.push(artifact("v3.0.0"), "v3.0.0-dev")
+        lock(engine)
+        unlock(engine)
 
         assert warnings(engine, "v3.0.0") == ()
 
@@ -117,7 +139,7 @@ def test_lost_document_is_a_warning(layout: Place, tmp_path: Path) -> None:
         result = promote(engine, "v2.0.0", "staging")
 
     assert warning.startswith(
-        "The rules of staging changed since its newest record, staging#1, and the earlier rules "
+        "The rules of staging changed since the record staging#1, and the earlier rules "
         "cannot be read: "
     )
     assert result.error is None
