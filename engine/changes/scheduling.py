@@ -35,6 +35,14 @@ def refuse_early(change: Change, now: datetime) -> None:
         )
 
 
+def extend_deadline(change: Change) -> Change:
+    """Leave time for another approval of a scheduled change, which lost one at its time."""
+    if change.scheduled_at is None or change.deadline is None:
+        return change
+    later = max(change.expires_at or change.deadline, change.deadline)
+    return change.model_copy(update={"expires_at": later})
+
+
 @dataclass(frozen=True)
 class Schedule:
     """

@@ -89,6 +89,12 @@ def _refuse_other_overrides(asked: Change, kept: Change) -> None:
             f"Change {kept.id} of {kept.version} to {kept.target} is open {when}: cancel it first "
             f"(floe platform cancel {kept.id})"
         )
+    if asked.quarantine != kept.quarantine:
+        raise ConflictError(
+            f"Change {kept.id} of {kept.version} to {kept.target} is open "
+            f"{'without' if kept.quarantine else 'with'} --no-quarantine: cancel it first (floe "
+            f"platform cancel {kept.id})"
+        )
     one, two = asked.overrides.incident, kept.overrides.incident
     if one != two:
         raise ConflictError(

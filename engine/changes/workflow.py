@@ -25,7 +25,7 @@ from engine.changes.fingerprint import (
 from engine.changes.gate_events import GateEventRecorder
 from engine.changes.heartbeat import Claim
 from engine.changes.moves import move
-from engine.changes.scheduling import ready_state, refuse_early
+from engine.changes.scheduling import extend_deadline, ready_state, refuse_early
 from engine.context.deployment import drift_warnings
 from engine.domain.change import Change, ChangeState
 from engine.domain.change_facts import Ended
@@ -241,7 +241,7 @@ class Progression:
             case EnvironmentLockedError() | WindowClosedError() if change.required:
                 return self._hold_back(change, error)
             case ApprovalPendingError():
-                lost = self._keep_valid_approvals(change)
+                lost = extend_deadline(self._keep_valid_approvals(change))
                 return self._move(lost, ChangeState.AWAITING_APPROVAL, "approval_lost", str(error))
             case _:
                 return self._end(change, ChangeState.BLOCKED, error)

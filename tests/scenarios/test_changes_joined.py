@@ -7,11 +7,13 @@ import pytest
 
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Approvals, Authorization, Environment
+from engine.domain.errors import ConflictError
+from engine.domain.parsing import parse_rollback_request
 from engine.execution.refusals import attempt_of_change
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.changing import APPROVERS, Stage, guarded, stage_on
-from tests.scenarios.engines import path_of, promotion
+from tests.scenarios.engines import TRACE_ID, path_of, promotion
 
 pytestmark = pytest.mark.requirement("FR-046")
 
@@ -95,3 +97,31 @@ def test_joining_does_not_bypass_separation_of_duties(stage: Stage) -> None:
     assert refused.ended.reason_code == "separation_of_duties"
     assert attempt_of_change(refused).refusals.keys() == {"separation_of_duties"}
     assert submit(stage, "dave", target="prod", key="run-2").ended.exit_code == 12
+
+
+@pytest.mark.parametrize("quarantine", [True, False])
+def test_rollback_without_a_quarantine_is_another_request(stage: Stage, quarantine: bool) -> None:
+    stage.place.push(image(b"two"), "v1.1.0-dev")
+    for version in ("v1.0.0", "v1.1.0"):
+        stage.settle(stage.approve(stage.settle(submit(stage, "alice", version=version))))
+    guarded_rollback(stage, "alice", quarantine=quarantine)
+
+    with pytest.raises(ConflictError) as caught:
+        guarded_rollback(stage, "dave", quarantine=not quarantine)
+
+    assert f"open {'without' if quarantine else 'with'} --no-quarantine: cancel it first" in str(
+        caught.value
+    )
+
+
+def guarded_rollback(stage: Stage, who: str, *, quarantine: bool) -> Change:
+    request = parse_rollback_request(
+        stage.engine.path,
+        "v1.0.0",
+        "staging",
+        stage.members.operator(who),
+        TRACE_ID,
+        "slow",
+        quarantine=quarantine,
+    )
+    return stage.changes.submit(request, "cli")

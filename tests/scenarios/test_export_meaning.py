@@ -64,7 +64,7 @@ def test_promotion_while_locked_is_found(forger: Forger, tmp_path: Path) -> None
 
     prod = verify(export(forger, tmp_path)).environments[0]
 
-    assert summarize(prod.problems) == [("locked", 5)]
+    assert summarize(prod.problems) == [("locked", 5), ("override", 5)]
 
 
 def test_lost_policy_is_found(forger: Forger, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from engine.adapters.store import SqlStore
 from engine.changes.scheduling import Schedule
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import AuthorizationError, ConflictError, UsageError
+from engine.domain.names import Names
 from engine.domain.recurrence import Recurrence
 from engine.domain.windows import Window, WindowKind
 from tests.builders import image
@@ -111,6 +112,21 @@ def test_approval_of_a_person_without_the_right_is_asked_for_again(stage: Stage)
 
     assert (waiting.state, waiting.approvals) == (ChangeState.AWAITING_APPROVAL, ())
     assert "v1.0.0-staging" not in stage.tags()
+
+
+def test_another_approval_counts_for_an_hour_after_the_time(stage: Stage) -> None:
+    stage.approve(schedule(stage))
+    members = stage.members
+    groups = {**members.directory.groups, "release-managers": Names(["carol"])}
+    members.directory = replace(members.directory, groups=groups)
+    stage.later(days=3)
+    (started,) = due(stage)
+
+    waiting = stage.settle(started)
+    approved = stage.settle(stage.approve(waiting, "carol"))
+
+    assert (waiting.state, waiting.deadline) == (ChangeState.AWAITING_APPROVAL, AT + HOUR)
+    assert approved.state is ChangeState.PROMOTED
 
 
 def test_requester_and_approver_can_cancel(stage: Stage) -> None:
