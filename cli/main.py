@@ -162,6 +162,11 @@ def run(arguments: list[str]) -> int:
 
     Handles the errors that a command cannot handle itself.
     """
+    if os.environ.get("_FLOE_COMPLETE"):
+        # Few calls come from a shell.
+        from cli.completions import answer_shell
+
+        return answer_shell(floe, arguments)
     try:
         _configure_logs()
         # Click returns the exit code of an Exit, and None otherwise.

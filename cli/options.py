@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
+from cli import completions
 from cli.stdio import remark
 from engine.config import Config, ProductChoice
 from engine.domain.product import UNNAMED, with_product
@@ -222,6 +224,13 @@ class Words(click.Argument):
         # The options are processed after this argument, which is eager.
         opts.update(zip(left_out, words, strict=False))
         return value, source
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the next word if it stands for an environment."""
+        following = next((name for name in self.instead_of if not ctx.params.get(name)), None)
+        if following in ("environment", "target"):
+            return completions.environments(ctx, self, incomplete)
+        return []
 
 
 def words(**instead_of: str) -> Callable[[F], F]:

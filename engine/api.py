@@ -34,7 +34,6 @@ from engine.domain.windows import Outlook
 from engine.execution.recovery import complete_interrupted
 from engine.execution.runner import Runner
 from engine.execution.status import read_status, read_windows
-from engine.execution.version_reader import VersionReader
 from engine.ports import Progress
 from engine.ports.telemetry import Metrics
 from engine.ports.webhooks import WebhookSender
@@ -43,6 +42,7 @@ if TYPE_CHECKING:  # few commands need these
     from engine.audit.checkpoints import SignedCheckpoint
     from engine.domain.promotion_proof import PromotionProof
     from engine.domain.tlog.checkpoint import Checkpoint
+    from engine.execution.version_reader import VersionReader
 
 Result_ = TypeVar("Result_")
 
@@ -142,8 +142,10 @@ class Engine:
         return read_status(self.runner, self._environments(environment))
 
     @cached_property
-    def versions(self) -> VersionReader:
+    def versions(self) -> "VersionReader":
         """The reader of the published versions, which keeps them for a minute."""
+        from engine.execution.version_reader import VersionReader
+
         return VersionReader(self.runner, self.submit, self.status)
 
     def _environments(self, environment: str | None) -> tuple[Environment, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
@@ -23,11 +23,12 @@ from engine.responses.signature import PullResponse, SignatureResponse
 
 
 @click.command()
-@click.argument("version")
+@click.argument("version", shell_complete=completions.versions)
 @click.option(
     "--env",
     "environment",
     help="Take the version from this environment, and judge its promotion there.",
+    shell_complete=completions.environments,
 )
 @click.option(
     "--key",
@@ -56,7 +57,7 @@ def verify(
 
 
 @click.command()
-@click.argument("version")
+@click.argument("version", shell_complete=completions.versions)
 @click.option(
     "--to",
     "target",
@@ -64,7 +65,12 @@ def verify(
     required=True,
     help="A new or empty directory.",
 )
-@click.option("--env", "environment", help="Take the version from this environment.")
+@click.option(
+    "--env",
+    "environment",
+    help="Take the version from this environment.",
+    shell_complete=completions.environments,
+)
 @options.manifest
 @options.output
 def pull(

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.output import Answer, deliver
 from cli.render.common import failure
 from cli.render.statements import render_statements
@@ -19,7 +19,9 @@ from engine.responses.statements import StatementsResponse
 
 
 @click.command()
-@click.option("--env", "environment", help="Only this environment.")
+@click.option(
+    "--env", "environment", help="Only this environment.", shell_complete=completions.environments
+)
 @options.output
 @options.manifest
 def attest(environment: str | None, output: str, manifest: ProductChoice) -> None:

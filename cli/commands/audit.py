@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
@@ -35,7 +35,9 @@ from engine.responses.common import ErrorInfo, ErrorResponse, Response
 from engine.responses.record import HistoryResponse, RecordResponse
 
 Filters = Mapping[str, str | None]
-_environment = click.option("--env", "environment", help="Only this environment.")
+_environment = click.option(
+    "--env", "environment", help="Only this environment.", shell_complete=completions.environments
+)
 
 
 @click.command()
@@ -185,7 +187,13 @@ def history(
 
 
 @click.command()
-@click.option("--env", "environment", required=True, help="The environment of the ledger.")
+@click.option(
+    "--env",
+    "environment",
+    required=True,
+    help="The environment of the ledger.",
+    shell_complete=completions.environments,
+)
 @options.manifest
 def accept(environment: str, manifest: ProductChoice) -> None:
     """

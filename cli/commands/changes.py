@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from cli import options, watching
+from cli import completions, options, watching
 from cli.commands.open import path_of, show_page
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
@@ -36,7 +36,7 @@ _reason = click.option("--reason", help="A reason, shown with the change.")
 
 
 @click.command()
-@click.argument("change", type=options.Text())
+@click.argument("change", type=options.Text(), shell_complete=completions.changes)
 @_reason
 @options.manifest
 @options.output
@@ -46,7 +46,7 @@ def approve(change: str, reason: str | None, manifest: ProductChoice, output: st
 
 
 @click.command()
-@click.argument("change", type=options.Text())
+@click.argument("change", type=options.Text(), shell_complete=completions.changes)
 @options.words(reason="REASON")
 @options.reason("The reason, which is recorded.")
 @options.manifest
@@ -57,7 +57,7 @@ def reject(change: str, reason: str, manifest: ProductChoice, output: str) -> No
 
 
 @click.command()
-@click.argument("change", type=options.Text())
+@click.argument("change", type=options.Text(), shell_complete=completions.changes)
 @_reason
 @options.manifest
 @options.output
@@ -67,7 +67,7 @@ def cancel(change: str, reason: str | None, manifest: ProductChoice, output: str
 
 
 @click.command()
-@click.argument("change", type=options.Text())
+@click.argument("change", type=options.Text(), shell_complete=completions.changes)
 @click.option("--at", required=True, help="The new time, like 2026-12-01T09:00[Europe/Berlin].")
 @options.manifest
 @options.output
@@ -110,7 +110,7 @@ def changes(
 
 
 @changes.command()
-@click.argument("change", metavar="ID", type=options.Text())
+@click.argument("change", metavar="ID", type=options.Text(), shell_complete=completions.changes)
 @click.option(
     "--output-of",
     "gate",

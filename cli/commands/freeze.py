@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.refusal_recording import with_refusal_record
@@ -55,7 +55,13 @@ Ask = Callable[
 
 @click.command()
 @options.words(environment="ENV", reason="REASON")
-@click.option("--env", "environment", required=True, help="The environment to lock.")
+@click.option(
+    "--env",
+    "environment",
+    required=True,
+    help="The environment to lock.",
+    shell_complete=completions.environments,
+)
 @options.reason("The reason, shown to everybody whose promotion it blocks.")
 @click.option("--for", "duration", help="Duration: 30m, 2h, 1d, 1h30m. By default until unlocked.")
 @options.manifest
@@ -76,7 +82,13 @@ def lock(
 
 @click.command()
 @options.words(environment="ENV", reason="REASON")
-@click.option("--env", "environment", required=True, help="The environment to unlock.")
+@click.option(
+    "--env",
+    "environment",
+    required=True,
+    help="The environment to unlock.",
+    shell_complete=completions.environments,
+)
 @options.reason("The recorded reason.")
 @options.manifest
 @options.output
@@ -91,7 +103,13 @@ def unlock(environment: str, reason: str, manifest: ProductChoice, output: str) 
 
 
 @click.command()
-@click.option("--env", "environment", required=True, help="The environment to restore.")
+@click.option(
+    "--env",
+    "environment",
+    required=True,
+    help="The environment to restore.",
+    shell_complete=completions.environments,
+)
 @click.option("--reason", help="The recorded reason.")
 @options.manifest
 @options.output
@@ -107,8 +125,14 @@ def restore(environment: str, reason: str | None, manifest: ProductChoice, outpu
 
 
 @click.command()
-@click.argument("version")
-@click.option("--env", "environment", required=True, help="The environment that was rolled back.")
+@click.argument("version", shell_complete=completions.versions)
+@click.option(
+    "--env",
+    "environment",
+    required=True,
+    help="The environment that was rolled back.",
+    shell_complete=completions.environments,
+)
 @options.reason("The recorded reason.")
 @options.manifest
 @options.output
@@ -129,7 +153,13 @@ def release(
 
 @click.command()
 @click.argument("sequence", metavar="N", type=click.IntRange(1, 10**18 - 1))
-@click.option("--env", "environment", required=True, help="The environment of the ledger.")
+@click.option(
+    "--env",
+    "environment",
+    required=True,
+    help="The environment of the ledger.",
+    shell_complete=completions.environments,
+)
 @options.reason("The recorded reason.")
 @options.manifest
 @options.output

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.errors import AnsweringCommand, Words
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
@@ -33,10 +33,21 @@ def _unasked(words: Words, trace: str) -> dict[str, Any]:
 
 
 @click.command(cls=AnsweringCommand, unasked=_unasked)
-@click.argument("version")
+@click.argument("version", shell_complete=completions.versions)
 @options.words(target="TO")
-@click.option("--from", "source", help="The source environment; by default the one before --to.")
-@click.option("--to", "target", required=True, help="The target environment.")
+@click.option(
+    "--from",
+    "source",
+    help="The source environment; by default the one before --to.",
+    shell_complete=completions.environments,
+)
+@click.option(
+    "--to",
+    "target",
+    required=True,
+    help="The target environment.",
+    shell_complete=completions.environments,
+)
 @click.option("--allow-older", is_flag=True, help="Accept a version older than the running one.")
 @click.option(
     "--override-rollback",

@@ -5,7 +5,7 @@ from functools import partial
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.render.common import failure, record_lines, trace_line
@@ -20,7 +20,13 @@ from engine.responses.repair import RepairResponse
 
 
 @click.command()
-@click.option("--env", "environment", required=True, help="The environment of the ledger.")
+@click.option(
+    "--env",
+    "environment",
+    required=True,
+    help="The environment of the ledger.",
+    shell_complete=completions.environments,
+)
 @click.option("--dry-run", is_flag=True, help="Print the tags, and change nothing.")
 @options.output
 @options.manifest

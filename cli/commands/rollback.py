@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.approval import submit_and_wait
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
@@ -26,9 +26,15 @@ from engine.responses.rollback import RollbackInput, RollbackResponse
 
 
 @click.command()
-@click.argument("version")
+@click.argument("version", shell_complete=completions.versions)
 @options.words(environment="ENV", reason="REASON")
-@click.option("--env", "environment", required=True, help="The environment to roll back.")
+@click.option(
+    "--env",
+    "environment",
+    required=True,
+    help="The environment to roll back.",
+    shell_complete=completions.environments,
+)
 @options.reason("The recorded reason. Not needed with --dry-run.")
 @click.option(
     "--no-quarantine",

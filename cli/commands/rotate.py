@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.refusal_recording import with_refusal_record
@@ -43,7 +43,13 @@ from engine.responses.keys import RotationsResponse
     metavar="KEY",
     help="ID or file of a public key to trust no longer; repeatable.",
 )
-@click.option("--env", "environments", multiple=True, help="Only this environment; repeatable.")
+@click.option(
+    "--env",
+    "environments",
+    multiple=True,
+    help="Only this environment; repeatable.",
+    shell_complete=completions.environments,
+)
 @click.option("--reason", help="The recorded reason.")
 @options.manifest
 @options.output

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.output import Answer, deliver
 from cli.remote.selection import through_server
 from cli.render.common import failure
@@ -30,7 +30,9 @@ FORMATS = ["table", "json", "yaml"]
 
 @click.command()
 @options.words(environment="ENV")
-@click.option("--env", "environment", help="Only this environment.")
+@click.option(
+    "--env", "environment", help="Only this environment.", shell_complete=completions.environments
+)
 @click.option(
     "--history", type=click.IntRange(1, 1000), help="Show the newest N records of each environment."
 )

@@ -5,7 +5,7 @@ from functools import partial
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
@@ -20,7 +20,9 @@ from engine.responses.sync import SyncResponse
 
 
 @click.command()
-@click.option("--env", "environment", help="Only this environment.")
+@click.option(
+    "--env", "environment", help="Only this environment.", shell_complete=completions.environments
+)
 @options.output
 @options.manifest
 def sync(environment: str | None, output: str, manifest: ProductChoice) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.output import Answer, deliver
 from cli.remote.selection import through_server
 from cli.render import versions as rendering
@@ -22,9 +22,20 @@ from engine.responses.versions import VersionsResponse
 
 
 @click.command()
-@click.option("--env", "environment", help="Only versions that are or were in this environment.")
+@click.option(
+    "--env",
+    "environment",
+    help="Only versions that are or were in this environment.",
+    shell_complete=completions.environments,
+)
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
-@click.option("--after", metavar="VERSION", type=options.Text(), help="Only older versions.")
+@click.option(
+    "--after",
+    metavar="VERSION",
+    type=options.Text(),
+    help="Only older versions.",
+    shell_complete=completions.versions,
+)
 @options.manifest
 @options.output
 def versions(

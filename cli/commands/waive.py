@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.approval import submit_and_wait
 from cli.commands.freeze import run_freeze
 from cli.output import Answer, deliver
@@ -36,7 +36,13 @@ _package = click.option(
 
 @click.command()
 @click.argument("vulnerability")
-@click.option("--env", "environment", required=True, help="The environment that it may enter.")
+@click.option(
+    "--env",
+    "environment",
+    required=True,
+    help="The environment that it may enter.",
+    shell_complete=completions.environments,
+)
 @_package
 @click.option(
     "--until",
@@ -71,7 +77,13 @@ def waive(
 
 @click.command()
 @click.argument("vulnerability")
-@click.option("--env", "environment", required=True, help="The environment of the waiver.")
+@click.option(
+    "--env",
+    "environment",
+    required=True,
+    help="The environment of the waiver.",
+    shell_complete=completions.environments,
+)
 @_package
 @options.reason("The recorded reason.")
 @options.manifest

@@ -5,7 +5,7 @@ from functools import partial
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.output import Answer, deliver
 from cli.remote.selection import through_server
 from cli.render import waivers as rendering
@@ -18,7 +18,9 @@ from engine.responses.waivers import WaiversResponse
 
 
 @click.command()
-@click.option("--env", "environment", help="Only this environment.")
+@click.option(
+    "--env", "environment", help="Only this environment.", shell_complete=completions.environments
+)
 @click.option("--openvex", is_flag=True, help="Print an OpenVEX document for scanners.")
 @options.manifest
 @options.output

@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from cli import options
+from cli import completions, options
 from cli.output import Answer, deliver
 from cli.remote.selection import through_server
 from cli.render.common import failure
@@ -23,7 +23,9 @@ _HEADS = ("ENVIRONMENT", "OPERATION", "STATE", "WINDOW", "NEXT OPENING", "NEXT C
 
 
 @click.command()
-@click.option("--env", "environment", help="Only this environment.")
+@click.option(
+    "--env", "environment", help="Only this environment.", shell_complete=completions.environments
+)
 @options.output
 @options.manifest
 def windows(environment: str | None, output: str, manifest: ProductChoice) -> None:
