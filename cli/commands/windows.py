@@ -48,9 +48,14 @@ def _windows(environment: str | None, trace: str, manifest: ProductChoice) -> An
 
 
 def _render(found: Sequence[EnvironmentWindows]) -> Answer:
-    rows = [_row(each.environment, window) for each in found for window in each.windows]
-    lines = show(_HEADS, rows) if rows else ["No freeze windows"]
-    return Answer(list(found), lines)
+    shown = [(each.environment, window) for each in found for window in each.windows]
+    lines = show(_HEADS, [_row(*each) for each in shown]) if shown else ["No freeze windows"]
+    faults = [
+        f"{environment}: the calendar of '{window.window}' cannot be read: {window.fault}"
+        for environment, window in shown
+        if window.fault
+    ]
+    return Answer(list(found), [*lines, *map(printable, dict.fromkeys(faults))])
 
 
 def _row(environment: str, window: WindowResponse) -> tuple[str, ...]:

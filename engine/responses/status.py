@@ -9,7 +9,7 @@ from pydantic import Field
 from engine.domain.break_glass import OpenReview
 from engine.domain.change import Change
 from engine.domain.record import RegistrySync
-from engine.domain.record_base import DigestText, UtcTime
+from engine.domain.record_base import DigestText, UtcTime, is_unset
 from engine.domain.state import LockState, Quarantine
 from engine.domain.status import Alignment, EnvironmentStatus, deployed, deviation, intrusion
 from engine.domain.windows import Outlook
@@ -30,6 +30,11 @@ class WindowResponse(Response):
     opens_at: UtcTime | None = Field(description="next opening; null if none is in two years")
     closes_at: UtcTime | None = Field(description="next closing; null if none is in two years")
     note: str = Field(description="the state for people; empty if it stays open for two years")
+    fault: str = Field(
+        default="",
+        exclude_if=is_unset,
+        description="the reason why the calendar of that window cannot be read",
+    )
 
     @classmethod
     def of(cls, outlook: Outlook) -> Self:
@@ -43,6 +48,7 @@ class WindowResponse(Response):
             opens_at=outlook.opens_at,
             closes_at=outlook.closes_at,
             note=outlook.note,
+            fault=outlook.fault,
         )
 
 
