@@ -29,9 +29,9 @@ from engine.domain.parsing import parse_version
 from engine.domain.record import RECORD_KINDS
 from engine.domain.selection import Selection, parse_anchor, parse_digest_prefix, parse_time
 from engine.domain.trace import trace_id
-from engine.responses.audit import AuditResponse
+from engine.responses.audit import AcceptResponse, AuditResponse
 from engine.responses.checkpoints import CheckpointInfo, CheckpointsResponse, ExportResponse
-from engine.responses.common import ErrorInfo, ErrorResponse, Response
+from engine.responses.common import ErrorInfo, Response
 from engine.responses.record import HistoryResponse, RecordResponse
 
 Filters = Mapping[str, str | None]
@@ -194,8 +194,9 @@ def history(
     help="The environment of the ledger.",
     shell_complete=completions.environments,
 )
+@options.output
 @options.manifest
-def accept(environment: str, manifest: ProductChoice) -> None:
+def accept(environment: str, output: str, manifest: ProductChoice) -> None:
     """
     Accept a ledger that was restored from a backup.
 
@@ -203,15 +204,15 @@ def accept(environment: str, manifest: ProductChoice) -> None:
     This forgets that head: run it once you know why the ledger is shorter.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
-    deliver(
-        "table", partial(_accept, environment, manifest), partial(_failure, ErrorResponse, trace)
-    )
+    ask = partial(_accept, environment, trace, manifest)
+    deliver(output, ask, partial(_failure, AcceptResponse, trace))
 
 
-def _accept(environment: str, manifest: ProductChoice) -> Answer:
+def _accept(environment: str, trace: str, manifest: ProductChoice) -> Answer:
     with open_reading_engine(manifest) as engine:
         engine.accept_ledger(environment)
-    return Answer(None, [f"The ledger of {environment} is accepted as it is"])
+    response = AcceptResponse.build(success=True, environment=environment, trace_id=trace)
+    return Answer(response, [f"The ledger of {environment} is accepted as it is"])
 
 
 def _verify_export(

@@ -28,7 +28,7 @@ from engine.domain.gate import GateKind
 from engine.domain.scheduled_time import parse_scheduled_time
 from engine.domain.text import reason_text
 from engine.domain.trace import trace_id
-from engine.responses.change import ChangeResponse
+from engine.responses.change import ChangeResponse, ChangesResponse
 from engine.responses.common import FailureResponse
 
 _INTERFACE = "cli"
@@ -106,7 +106,7 @@ def changes(
     ask: Callable[[], Answer] = partial(_changes, everything, limit, manifest)
     if watch:
         ask = watching.watch_always(ask, output)
-    deliver(output, ask, partial(_failure, "Not shown"))
+    deliver(output, ask, _not_listed)
 
 
 @changes.command()
@@ -204,7 +204,7 @@ def _changes(everything: bool, limit: int, manifest: ProductChoice) -> Answer:
         store = platform.store
         platform.changes.expire_due()
         found = store.recent(limit) if everything else store.open()[:limit]
-    return render_changes([ChangeResponse.of(change) for change in found])
+    return render_changes([ChangeResponse.of(change) for change in found], _trace())
 
 
 def _show(change_id: str, gate: GateKind | None, manifest: ProductChoice) -> Answer:
@@ -214,7 +214,12 @@ def _show(change_id: str, gate: GateKind | None, manifest: ProductChoice) -> Ans
     with open_command_platform(manifest, (AUDIT,)) as (platform, _operator):
         if gate is None:
             return render_shown(ChangeResponse.of(platform.changes.get(change_id)))
-        return render_output(change_id, gate, platform.gate_output(change_id, gate))
+        return render_output(change_id, gate, platform.gate_output(change_id, gate), _trace())
+
+
+def _not_listed(error: PromotionError) -> Answer:
+    trace = _trace()
+    return failure("Not shown", ChangesResponse.failed(error, trace), error, trace)
 
 
 def _failure(not_done: str, error: PromotionError) -> Answer:

@@ -21,7 +21,8 @@ from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.status import EnvironmentStatus
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
-from engine.responses.common import ErrorResponse
+from engine.responses.common import ErrorInfo, ErrorResponse
+from engine.responses.product import ProductsResponse
 from engine.responses.record import RecordResponse
 from engine.responses.status import EnvironmentResponse
 
@@ -74,7 +75,8 @@ def status(
         from cli.watching import watch_always
 
         ask = watch_always(ask, output or form)
-    deliver(output or form, ask, partial(_failure, environment, trace))
+    failed = partial(_failure, environment, trace)
+    deliver(output or form, ask, partial(_no_products, trace) if everything else failed)
 
 
 def _open_page(environment: str | None, manifest: ProductChoice, output: str) -> NoReturn:
@@ -108,7 +110,7 @@ def _status_of_all(trace: str, manifest: ProductChoice) -> Answer:
     # Few commands need it.
     from cli.all_products import read_products
 
-    return render_products(read_products(options.announced(manifest.file)))
+    return render_products(read_products(options.announced(manifest.file)), trace)
 
 
 def _response(row: EnvironmentStatus, pending: Sequence[Change] | None) -> EnvironmentResponse:
@@ -128,6 +130,11 @@ def _in_flight(config: Config, engine: Engine) -> tuple[Change, ...] | None:
     except StoreUnavailableError as error:
         remark(printable(f"Changes in flight are not shown: {error}"))
         return None
+
+
+def _no_products(trace: str, error: PromotionError) -> Answer:
+    response = ProductsResponse.build(trace_id=trace, error=ErrorInfo.of(error))
+    return failure("No answer", response, error, trace)
 
 
 def _failure(environment: str | None, trace: str, error: PromotionError) -> Answer:

@@ -16,8 +16,8 @@ from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
-from engine.responses.common import ErrorResponse
-from engine.responses.status import EnvironmentWindows, WindowResponse
+from engine.responses.common import ErrorInfo
+from engine.responses.status import EnvironmentWindows, WindowResponse, WindowsResponse
 
 _HEADS = ("ENVIRONMENT", "OPERATION", "STATE", "WINDOW", "NEXT OPENING", "NEXT CLOSING", "REASON")
 
@@ -41,13 +41,13 @@ def windows(environment: str | None, output: str, manifest: ProductChoice) -> No
 def _windows(environment: str | None, trace: str, manifest: ProductChoice) -> Answer:
     with through_server(trace, manifest) as server:
         if server:
-            return _render(server.windows(environment))
+            return _render(server.windows(environment), trace)
     with open_reading_engine(manifest) as engine:
         found = engine.windows(environment)
-    return _render([EnvironmentWindows.of(*each) for each in found.items()])
+    return _render([EnvironmentWindows.of(*each) for each in found.items()], trace)
 
 
-def _render(found: Sequence[EnvironmentWindows]) -> Answer:
+def _render(found: Sequence[EnvironmentWindows], trace: str) -> Answer:
     shown = [(each.environment, window) for each in found for window in each.windows]
     lines = show(_HEADS, [_row(*each) for each in shown]) if shown else ["No freeze windows"]
     faults = [
@@ -55,7 +55,8 @@ def _render(found: Sequence[EnvironmentWindows]) -> Answer:
         for environment, window in shown
         if window.fault
     ]
-    return Answer(list(found), [*lines, *map(printable, dict.fromkeys(faults))])
+    response = WindowsResponse.build(success=True, environments=found, trace_id=trace)
+    return Answer(response, [*lines, *map(printable, dict.fromkeys(faults))])
 
 
 def _row(environment: str, window: WindowResponse) -> tuple[str, ...]:
@@ -71,4 +72,5 @@ def _row(environment: str, window: WindowResponse) -> tuple[str, ...]:
 
 
 def _failure(trace: str, error: PromotionError) -> Answer:
-    return failure("No answer", ErrorResponse.of(error, trace), error, trace)
+    response = WindowsResponse.build(trace_id=trace, error=ErrorInfo.of(error))
+    return failure("No answer", response, error, trace)

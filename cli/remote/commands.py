@@ -183,14 +183,15 @@ class Commands:
             found += page
             if not everything or len(page) < size:
                 break
-        return changes.render_changes(found)
+        return changes.render_changes(found, self.trace_id)
 
     def show(self, change_id: str, gate: GateKind | None) -> Answer:
         if gate is None:
             with absent(change_id):
                 document = self.api.get(f"changes/{quoted(change_id)}")
             return changes.render_shown(read(ChangeResponse, document))
-        return changes.render_output(change_id, gate, output_of(self.api, change_id, gate))
+        output = output_of(self.api, change_id, gate)
+        return changes.render_output(change_id, gate, output, self.trace_id)
 
     def status(self, environment: str | None, history: int | None) -> Answer:
         rows = self._rows(environment)
@@ -216,7 +217,8 @@ class Commands:
         return [row for row in rows if environment in (None, row.environment)]
 
     def products(self) -> Answer:
-        return render_products(read(tuple[ProductResponse, ...], self.api.get("products")))
+        found = read(tuple[ProductResponse, ...], self.api.get("products"))
+        return render_products(found, self.trace_id)
 
     def page(self, path: str) -> str:
         return self.api.page(path)

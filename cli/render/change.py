@@ -19,7 +19,7 @@ from engine.domain.change import ChangeState
 from engine.domain.errors import UsageError
 from engine.domain.gate import GateKind
 from engine.domain.text import printable
-from engine.responses.change import ChangeResponse, GateOutputResponse
+from engine.responses.change import ChangeResponse, ChangesResponse, GateOutputResponse
 from engine.responses.promotion import PromotionInput, PromotionResponse
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def render_shown(change: ChangeResponse) -> Answer:
     return Answer(change, _lines(change), warnings=change.warnings)
 
 
-def render_output(kept_as: str, gate: GateKind, output: bytes | None) -> Answer:
+def render_output(kept_as: str, gate: GateKind, output: bytes | None, trace_id: str) -> Answer:
     """The output of a gate; UsageError when none is kept."""
     if output is None:
         raise UsageError(
@@ -46,8 +46,8 @@ def render_output(kept_as: str, gate: GateKind, output: bytes | None) -> Answer:
             "record or trace ID of a promotion that was run from this directory in the last 90 days"
         )
     text = output.decode(errors="replace")
-    response = GateOutputResponse(
-        success=True, id=kept_as, gate=gate.value, output=text, error=None
+    response = GateOutputResponse.build(
+        success=True, id=kept_as, gate=gate.value, output=text, trace_id=trace_id
     )
     return Answer(response, text.splitlines())
 
@@ -80,12 +80,13 @@ def render_rollback(typed: "RollbackInput", change: ChangeResponse) -> Answer:
     return _submitted(change, response)
 
 
-def render_changes(changes: Sequence[ChangeResponse]) -> Answer:
+def render_changes(changes: Sequence[ChangeResponse], trace_id: str) -> Answer:
     lines = ["No change is in flight"]
     if changes:
         heads = ("CHANGE", "WHAT", "STATE", "APPROVALS", "BY", "ASKED", "EXPIRES")
         lines = show(heads, [_row(change) for change in changes])
-    return Answer(list(changes), lines)
+    response = ChangesResponse.build(success=True, changes=changes, trace_id=trace_id)
+    return Answer(response, lines)
 
 
 def _submitted(change: ChangeResponse, response: "PromotionResponse | RollbackResponse") -> Answer:

@@ -15,7 +15,7 @@ from engine.domain.status import Alignment
 from engine.domain.text import printable
 from engine.responses.change import ChangeResponse
 from engine.responses.common import ErrorInfo
-from engine.responses.product import ProductResponse
+from engine.responses.product import ProductResponse, ProductsResponse
 from engine.responses.record import RecordResponse
 from engine.responses.status import EnvironmentHistoryResponse, EnvironmentResponse, LastStatus
 
@@ -46,7 +46,7 @@ def render_status(rows: Sequence[EnvironmentResponse]) -> Answer:
     return Answer(list(rows), lines, code, warnings=_intrusions(rows))
 
 
-def render_products(products: Sequence[ProductResponse]) -> Answer:
+def render_products(products: Sequence[ProductResponse], trace_id: str) -> Answer:
     """Fails when no environment of any product can be read."""
     rows = [row for each in products for row in each.environments]
     errors = [each.error for each in products if each.error] + [r.error for r in rows if r.error]
@@ -58,7 +58,10 @@ def render_products(products: Sequence[ProductResponse]) -> Answer:
         for each in _intrusions(product.environments)
     ]
     heads = ("PRODUCT", "ENVIRONMENT", "VERSION", "DIGEST", "BY", "SINCE", "NOTES")
-    return Answer(list(products), show(heads, table), code, warnings=tuple(warnings))
+    response = ProductsResponse.build(
+        success=not code, products=products, trace_id=trace_id, error=errors[0] if code else None
+    )
+    return Answer(response, show(heads, table), code, warnings=tuple(warnings))
 
 
 def _product_rows(product: ProductResponse) -> list[tuple[str, ...]]:

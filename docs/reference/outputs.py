@@ -13,15 +13,18 @@ from cli.output import InterruptedRunError
 from cli.remote.errors import ServerUnavailableError
 from engine.domain import errors, release_errors
 from engine.domain.errors import PromotionError, RegistryError, UnavailableError
-from engine.responses.audit import AuditResponse
-from engine.responses.change import ChangeResponse, GateOutputResponse
+from engine.responses.audit import AcceptResponse, AuditResponse
+from engine.responses.change import ChangeResponse, ChangesResponse, GateOutputResponse
+from engine.responses.checkpoints import CheckpointsResponse, ExportResponse
 from engine.responses.common import ErrorResponse, FailureResponse
 from engine.responses.deployments import ReportedResponse, RolloutResponse
 from engine.responses.dora import DoraResponse
 from engine.responses.freeze import (
+    AcknowledgeResponse,
     LockResponse,
     ReleaseResponse,
     RestoreResponse,
+    ReviewResponse,
     UnlockResponse,
     UnwaiveResponse,
 )
@@ -33,7 +36,7 @@ from engine.responses.manifest import (
 )
 from engine.responses.page import PageResponse
 from engine.responses.policy import PolicyResponse
-from engine.responses.product import ProductResponse
+from engine.responses.product import ProductsResponse
 from engine.responses.promotion import PromotionResponse
 from engine.responses.record import HistoryResponse
 from engine.responses.reload import ReloadResponse
@@ -41,12 +44,12 @@ from engine.responses.repair import RepairResponse
 from engine.responses.retention import RetentionResponse
 from engine.responses.rollback import RollbackResponse
 from engine.responses.signature import PullResponse, SignatureResponse
-from engine.responses.state import RebuildResponse, StateResponse
+from engine.responses.state import AdoptionResponse, RebuildResponse, StateResponse
 from engine.responses.statements import StatementsResponse
 from engine.responses.status import (
     EnvironmentHistoryResponse,
     EnvironmentResponse,
-    EnvironmentWindows,
+    WindowsResponse,
 )
 from engine.responses.sync import SyncResponse
 from engine.responses.verdict import VerdictResponse
@@ -74,7 +77,9 @@ _HEAD = """# JSON of every command
 
 <!-- Written by `make reference`. -->
 
-With `--output json`, stdout has exactly one document, even if the command fails: then `success` is false and `error` has the reason. Times
+With `--output json`, stdout has exactly one document, even if the command fails. Each is an object with `success`, `trace_id` and `error`, which
+has the reason if `success` is false. A list is in the field of its name: `jq '.changes[].change_id'`, `jq '.records[].version'`. Only
+`floe platform status` prints an array of environments, and an object when it fails. Times
 are in ISO 8601 with their zone, digests are `sha256:…`. New versions may add fields, and never rename or remove one. The JSON Schema is
 [outputs.json](../schema/outputs.json), with one definition for each command.
 
@@ -90,7 +95,7 @@ One row for each `error.type`: `exit` is the exit code of a command, `HTTP` the 
 {types}
 """
 # The answers of each command, the one on success first. A list is an array of any length.
-_ANSWERS: dict[str, tuple[Any, ...]] = {
+ANSWERS: dict[str, tuple[Any, ...]] = {
     "platform promote": (PromotionResponse,),
     "platform rollback": (RollbackResponse,),
     "platform lock": (LockResponse,),
@@ -102,7 +107,7 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     "platform retention": (RetentionResponse,),
     "platform waivers": (WaiversResponse,),
     "platform versions": (VersionsResponse,),
-    "platform changes": (list[ChangeResponse], FailureResponse),
+    "platform changes": (ChangesResponse,),
     "platform changes show": (ChangeResponse, GateOutputResponse, FailureResponse),
     "platform approve": (ChangeResponse, FailureResponse),
     "platform reject": (ChangeResponse, FailureResponse),
@@ -112,14 +117,19 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
         list[EnvironmentHistoryResponse | EnvironmentResponse],
         ErrorResponse,
     ),
-    "platform status --all": (list[ProductResponse], ErrorResponse),
+    "platform status --all": (ProductsResponse,),
     "platform open": (PageResponse,),
-    "platform windows": (list[EnvironmentWindows], ErrorResponse),
+    "platform windows": (WindowsResponse,),
     "platform dora": (DoraResponse, ErrorResponse),
     "platform attest": (StatementsResponse,),
     "platform sync": (SyncResponse,),
     "platform webhooks": (WebhooksResponse,),
     "platform audit verify": (AuditResponse,),
+    "platform review": (ReviewResponse,),
+    "platform audit accept": (AcceptResponse,),
+    "platform audit acknowledge": (AcknowledgeResponse,),
+    "platform audit checkpoint": (CheckpointsResponse,),
+    "platform audit export": (ExportResponse,),
     "platform audit policy": (PolicyResponse,),
     "platform audit repair": (RepairResponse,),
     "platform audit history": (HistoryResponse,),
@@ -131,6 +141,7 @@ _ANSWERS: dict[str, tuple[Any, ...]] = {
     "keys generate": (KeyResponse, ErrorResponse),
     "keys show": (KeyResponse, ErrorResponse),
     "keys rotate": (RotationsResponse,),
+    "state adopt": (AdoptionResponse, ErrorResponse),
     "state migrate": (StateResponse, ErrorResponse),
     "state rebuild": (RebuildResponse, ErrorResponse),
     "GET /api/v1/deployments": (list[RolloutResponse], FailureResponse),
@@ -148,7 +159,7 @@ class _WithoutTitles(GenerateJsonSchema):
 
 
 def outputs_schema() -> Schema:
-    kinds = {name.removeprefix("platform "): reduce(or_, of) for name, of in _ANSWERS.items()}
+    kinds = {name.removeprefix("platform "): reduce(or_, of) for name, of in ANSWERS.items()}
     by_name, definitions = TypeAdapter.json_schemas(
         [(name, "serialization", TypeAdapter(kind)) for name, kind in kinds.items()],
         schema_generator=_WithoutTitles,
@@ -182,7 +193,7 @@ def outputs_page() -> str:
     definitions = outputs_schema()["$defs"]
     nested = {name for name, schema in definitions.items() if "properties" in schema}
     parts = [_HEAD.format(types="\n".join(map(_error_row, _errors())))]
-    for command, answers in _ANSWERS.items():
+    for command, answers in ANSWERS.items():
         title = command if command.startswith("POST") else f"floe {command}"
         parts.append(f"## {title}\n\n{' or '.join(map(_answer, answers))}.\n")
         for model, *_ in map(_models, answers):

@@ -71,3 +71,12 @@ class AuditResponse(Response):
             update={"environments": tuple(each.strict() for each in self.environments)}
         )
         return strict.model_copy(update={"success": strict.sound})
+
+
+class AcceptResponse(Response):
+    """The answer of `audit accept`."""
+
+    success: Success
+    environment: str | None = Field(description="environment of the ledger; null on failure")
+    trace_id: TraceId
+    error: Error

@@ -28,6 +28,7 @@ from engine.responses.common import (
     Response,
     Signature,
     Success,
+    TraceId,
     Warnings,
     fields_of_previous,
 )
@@ -174,6 +175,19 @@ class ChangeTimelineResponse(ChangeResponse):
         return cls.build(**dict(ChangeResponse.of(change)), timeline=tuple(events))
 
 
+class ChangesResponse(Response):
+    """The answer of `changes`."""
+
+    success: Success
+    changes: tuple[ChangeResponse, ...] = Field(description="the changes, newest first")
+    trace_id: TraceId
+    error: Error
+
+    @classmethod
+    def failed(cls, error: PromotionError, trace_id: str) -> Self:
+        return cls.build(changes=(), trace_id=trace_id, error=ErrorInfo.of(error))
+
+
 class GateOutputResponse(Response):
     """The output of a gate."""
 
@@ -181,6 +195,7 @@ class GateOutputResponse(Response):
     id: str = Field(description="ID of the change, or trace ID of the run")
     gate: str = Field(description="name of the gate")
     output: str = Field(description="text that the gate printed, at most 64 KiB")
+    trace_id: TraceId
     error: Error
 
 

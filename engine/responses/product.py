@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from engine.domain.record_base import UtcTime
-from engine.responses.common import Error, Response
+from engine.responses.common import Error, Response, Success, TraceId
 from engine.responses.status import EnvironmentResponse
 
 ProductState = Literal["ready", "unread", "unreachable", "broken"]
@@ -22,4 +22,13 @@ class ProductResponse(Response):
     )
     read_at: UtcTime | None = Field(description="time at which the environments were read")
     environments: tuple[EnvironmentResponse, ...] = Field(description="environments, in order")
+    error: Error
+
+
+class ProductsResponse(Response):
+    """The answer of `status --all`; it fails when no environment of any product can be read."""
+
+    success: Success
+    products: tuple[ProductResponse, ...] = Field(description="products, in order")
+    trace_id: TraceId
     error: Error

@@ -14,7 +14,7 @@ from engine.domain.state import LockState, Quarantine
 from engine.domain.status import Alignment, EnvironmentStatus, deployed, deviation, intrusion
 from engine.domain.windows import Outlook
 from engine.responses.change import ChangeResponse
-from engine.responses.common import Error, ErrorInfo, Response
+from engine.responses.common import Error, ErrorInfo, Response, Success, TraceId
 from engine.responses.record import RecordResponse
 
 
@@ -63,6 +63,15 @@ class EnvironmentWindows(Response):
     @classmethod
     def of(cls, environment: str, outlooks: Iterable[Outlook]) -> Self:
         return cls(environment=environment, windows=tuple(map(WindowResponse.of, outlooks)))
+
+
+class WindowsResponse(Response):
+    """The answer of `windows`."""
+
+    success: Success
+    environments: tuple[EnvironmentWindows, ...] = Field(description="environments, in order")
+    trace_id: TraceId
+    error: Error
 
 
 class EnvironmentResponse(Response):

@@ -172,7 +172,7 @@ def test_newer_version_supersedes_and_both_are_listed(team):
     older = team.request_prod("v1.0.0")
     newer = team.request_prod("v2.0.0")
 
-    shown = team.bob.run("platform", "changes", "--all", "--output", "json").document
+    shown = team.bob.run("platform", "changes", "--all", "--output", "json").document["changes"]
 
     assert [(c["change_id"], c["state"]) for c in shown] == [
         (newer, "awaiting_approval"),

@@ -150,7 +150,7 @@ def test_status_of_all_products_is_one_table(tmp_path: Path) -> None:
     assert (shown.code, listed.code) == (0, 0), shown.err
     lines = [line.split() for line in shown.out.splitlines()]
     assert ["checkout", "staging", "v1.0.0"] in [words[:3] for words in lines]
-    assert {each["product"]: each["state"] for each in listed.document} == {
+    assert {each["product"]: each["state"] for each in listed.document["products"]} == {
         "billing": "ready",
         "checkout": "ready",
         "dead": "unreachable",
@@ -166,7 +166,10 @@ def test_status_fails_when_no_product_can_be_read(tmp_path: Path) -> None:
         "artifacts: {registry: {uri: 'oci://127.0.0.1:9/acme/dead', insecure: true}}\n",
     )
 
-    assert floe.run("platform", "status", "--all").code == 5
+    failed = floe.run("platform", "status", "--all", "--output", "json")
+
+    assert (failed.code, failed.document["success"]) == (5, False)
+    assert failed.document["error"]["reason_code"] == "registry_unavailable"
 
 
 def test_single_manifest_has_no_status_of_all_products(tmp_path: Path) -> None:

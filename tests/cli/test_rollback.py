@@ -227,5 +227,5 @@ def test_rollback_that_needs_approval_waits_as_a_change(tmp_path: Path) -> None:
     document = json.loads(out)
     assert code == 14
     assert (document["outcome"], document["rollback_id"]) == ("pending", None)
-    assert [change["change_id"] for change in listed.document] == [document["change_id"]]
-    assert listed.document[0]["action"] == "rollback"
+    assert [change["change_id"] for change in listed.document["changes"]] == [document["change_id"]]
+    assert listed.document["changes"][0]["action"] == "rollback"

@@ -67,4 +67,5 @@ def test_status_of_all_products_of_the_server(server: tuple[Serving, Path], tmp_
     shown = floe.run("platform", "status", "--all", "--output", "json")
 
     assert shown.code == 0, shown.err
-    assert [each["product"] for each in shown.document] == ["billing", "checkout", "mailer"]
+    products = shown.document["products"]
+    assert [each["product"] for each in products] == ["billing", "checkout", "mailer"]

@@ -80,7 +80,7 @@ def waiting_change(alice: Floe) -> str:
     """Return the change once it waits for approval."""
 
     def look() -> str | None:
-        found = alice.run("platform", "changes", "--output", "json").document
+        found = alice.run("platform", "changes", "--output", "json").document["changes"]
         return next((c["change_id"] for c in found if c["state"] == "awaiting_approval"), None)
 
     return eventually(look, 60)
@@ -173,7 +173,7 @@ def test_request_without_wait_is_exit_14_and_can_be_cancelled(team: Team) -> Non
         again = bob.run(*PROD, "--wait", "1s", "--output", "json")
         change = asked.document["change_id"]
         taken = bob.run("platform", "cancel", change)
-        shown = bob.run("platform", "changes", "--all", "--output", "json").document
+        shown = bob.run("platform", "changes", "--all", "--output", "json").document["changes"]
 
     assert (asked.code, asked.document["outcome"]) == (14, "pending")
     assert (again.code, again.document["change_id"]) == (14, change)
@@ -267,7 +267,11 @@ def test_request_with_a_lost_answer_creates_one_change(team: Team) -> None:
             {"FLOE_SERVER": f"http://{between.host}", "FLOE_ID_TOKEN": team.token(600)},
         )
         asked = job.run("platform", "promote", "v1.0.0", "--to", "prod", "--output", "json")
-        shown = team.alice(server).run("platform", "changes", "--all", "--output", "json").document
+        shown = (
+            team.alice(server)
+            .run("platform", "changes", "--all", "--output", "json")
+            .document["changes"]
+        )
 
     assert asked.code == 14
     assert len(between.seen("POST", "/promotions")) == 3

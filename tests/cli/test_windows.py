@@ -55,7 +55,7 @@ def test_windows_command_shows_the_next_changes(tmp_path: Path) -> None:
     text, answer = (floe.run("platform", "windows", *more) for more in ((), ("--output", "json")))
 
     assert (text.code, answer.code) == (0, 0)
-    found = {each["environment"]: each["windows"] for each in answer.document}
+    found = {each["environment"]: each["windows"] for each in answer.document["environments"]}
     assert found["dev"] == []
     (staging,), (prod,) = found["staging"], found["prod"]
     assert (staging["open"], staging["window"], staging["reason"]) == (
@@ -68,7 +68,7 @@ def test_windows_command_shows_the_next_changes(tmp_path: Path) -> None:
     assert prod["closes_at"].startswith(f"{_NOW + timedelta(days=5):%Y-%m-%dT%H:%M}")
     assert "quarter-end" in text.out and "prod" in text.out
     only = floe.run("platform", "windows", "--env", "prod", "--output", "json").document
-    assert [each["environment"] for each in only] == ["prod"]
+    assert [each["environment"] for each in only["environments"]] == ["prod"]
 
 
 def test_without_windows_no_answer_has_a_word_about_them(tmp_path: Path) -> None:

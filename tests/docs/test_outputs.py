@@ -8,12 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema
 import pytest
 
+from cli.main import floe
 from demo.seed import seed
-from docs.reference.outputs import outputs_schema
+from docs.reference.outputs import ANSWERS, outputs_schema
 from tests.docs.pages import ROOT
+from tests.docs.test_reference import commands
 
 # In this order on one platform, with the expected exit codes.
 COMMANDS = (
@@ -52,6 +55,10 @@ COMMANDS = (
     ("sync", "sync --env nowhere", 2),
     ("webhooks", "webhooks", 0),
     ("changes", "changes", 0),
+    ("windows", "windows", 0),
+    ("windows", "windows --env nowhere", 2),
+    ("status --all", "status --all", 2),
+    ("open", "open", 2),
     ("changes show", "changes show c-00000000", 2),
     ("changes show", "changes show c-00000000 --output-of tests", 2),
     ("approve", "approve c-00000000", 2),
@@ -59,6 +66,31 @@ COMMANDS = (
     ("keys rotate", "keys rotate --retire sha256:9f86d081", 2),
     ("keys rotate", "keys rotate --add none.pub", 2),
 )
+
+
+def documented_commands() -> list[str]:
+    """The commands with JSON, by their full names."""
+    found = []
+    for path in commands(floe):
+        command: click.Command = floe
+        for name in path:
+            assert isinstance(command, click.Group)
+            below = command.get_command(click.Context(command), name)
+            assert below is not None
+            command = below
+        if any("--output" in each.opts for each in command.params):
+            found.append(" ".join(path))
+    return found
+
+
+def test_every_command_with_json_is_documented() -> None:
+    assert [name for name in documented_commands() if name not in ANSWERS] == []
+
+
+@pytest.mark.parametrize("name", sorted({*documented_commands()} - {"platform status"}))
+def test_every_document_has_one_envelope(name: str) -> None:
+    for answer in ANSWERS[name]:
+        assert answer.model_fields.keys() >= {"success", "trace_id", "error"}
 
 
 @pytest.mark.requirement("FR-034")

@@ -1,6 +1,5 @@
 """A damaged state directory: evidence is refused, caches are rebuilt."""
 
-import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -193,6 +192,6 @@ def test_garbled_or_lost_log_affects_nothing_else(hurt: DamagedPlatform) -> None
         shown = hurt.team.run("platform", "changes", "--output", "json")
 
         codes.append(shown.code)
-        assert [row["change_id"] for row in json.loads(shown.out)] == [hurt.change]
+        assert [row["change_id"] for row in shown.document["changes"]] == [hurt.change]
     assert codes == [0] * 4
     assert hurt.team.run("platform", "approve", hurt.change, who=BOB).code == 0

@@ -44,7 +44,7 @@ def without_pending(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_changes_match_the_command_line(busy: Stage) -> None:
-    printed = Floe(busy.folder).run("platform", "changes", "--output", "json").document
+    printed = Floe(busy.folder).run("platform", "changes", "--output", "json").document["changes"]
 
     listed = busy.json("/api/v1/changes")
 
