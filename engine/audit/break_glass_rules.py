@@ -1,11 +1,11 @@
 """The rules that a break-glass and its review follow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import datetime
 
 from engine.audit.history import MAX_CLOCK_SKEW
 from engine.domain.audit import RemarkKind
-from engine.domain.environment import Environment
+from engine.domain.environment import Authorization, Environment
 from engine.domain.identity import Directory
 from engine.domain.names import Names
 from engine.domain.policy_document import PolicyDocument
@@ -72,12 +72,36 @@ def judge_review(
         return
     review = next((each for each in state.reviews if each.record == record.reviewed), None)
     directory = policy.directory if policy else Directory()
-    names = directory.names_of(record.operator, record.operator_id)
+    rules = policy.environment(record.ledger) if policy else None
+    names = directory.names_in(record)
+    if rules and not _may_review(record, rules, names):
+        yield (
+            RemarkKind.APPROVAL,
+            f"reviews {record.reviewed} by {record.operator} ({record.authorized_via}), who may "
+            "not review it by its policy",
+        )
     if review is None:
         yield RemarkKind.APPROVAL, f"reviews {record.reviewed}, which has no open review"
-    elif not names.isdisjoint(directory.names_of(review.operator, review.operator_id)):
+    elif not names.isdisjoint(directory.names_in(review)):
         yield (
             RemarkKind.APPROVAL,
             f"reviews {record.reviewed} by {review.operator}, who is the same person as "
             f"{record.operator}",
         )
+
+
+def _may_review(record: ReviewRecord, rules: Environment, names: Names) -> bool:
+    """Whether `rules` give the right that the review of a person with `names` states."""
+    glass, changing = rules.break_glass, rules.authorization or Authorization()
+    groups: Set[str] | None = glass.review_groups if glass else None
+    operators: Set[str] | None = None
+    if groups is None:
+        groups, operators = rules.approvals.groups, rules.approvals.operators
+    if groups is None:
+        groups, operators = changing.allowed_groups, changing.allowed_operators
+    if groups is None and operators is None:
+        # Any verified person, or people that the settings of a server admit.
+        return record.identity_verified
+    right, _, group = record.authorized_via.partition(" ")
+    listed = group in (groups or ()) if right == "group" else bool(names & (operators or Names()))
+    return record.identity_verified and listed and right in ("group", "operator")

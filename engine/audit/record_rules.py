@@ -183,11 +183,11 @@ def _judge_approvals(record: ApprovedRecord, policy: PolicyDocument | None) -> I
     if filling < required and not isinstance(record, RollbackRecord) and not is_broken(record):
         yield missing_approvals(record, record.policy_digest, filling, required)
     directory = policy.directory if policy else Directory()
-    requester = directory.names_of(record.operator, record.operator_id)
+    requester = directory.names_in(record)
     people = [(each, _names(each, directory)) for each in record.approvals]
     if rules:
         for each in record.approvals:
-            yield from _judge_delegate(each, rules.approvals, directory)
+            yield from _judge_delegate(each, rules.approvals, directory, record.at)
     for given, names in people:
         if not names.isdisjoint(requester):
             yield (
@@ -217,16 +217,16 @@ def count_approvals(record: AnyRecord, policy: PolicyDocument | None) -> int:
 
 
 def _judge_delegate(
-    given: ApprovalRecord, rules: Approvals, directory: Directory
+    given: ApprovalRecord, rules: Approvals, directory: Directory, at: datetime
 ) -> Iterator[Violation]:
-    """An approval for another person, who delegated it then and is in its groups."""
+    """An approval for another person, who delegated it until the record and is in its groups."""
     if given.delegated_by is None:
         return
     names = directory.names_of(given.delegated_by)
-    delegate = directory.names_of(given.operator, given.operator_id)
+    delegate = directory.names_in(given)
+    last = max(given.approved_at, at - MAX_CLOCK_SKEW)
     delegated = any(
-        each.name in names and each.to in delegate and given.approved_at < each.until
-        for each in rules.delegates
+        each.name in names and each.to in delegate and last < each.until for each in rules.delegates
     )
     strange = [group for group in given.groups if directory.members(group).isdisjoint(names)]
     if not delegated or strange:
@@ -281,7 +281,7 @@ def _judge_overrides(record: PromotionRecord, state: EnvironmentState) -> Iterat
 
 def _names(given: ApprovalRecord, directory: Directory) -> Names:
     others = (given.delegated_by,) if given.delegated_by else ()
-    return directory.names_of(given.operator, given.operator_id, *others)
+    return Names((*directory.names_in(given), *directory.names_of(*others)))
 
 
 def _describe_lock(held: LockState) -> str:

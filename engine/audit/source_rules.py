@@ -56,10 +56,10 @@ def _judge_duties(
     move: Move, source: str, policy: PolicyDocument, past: PastMoves, *, built: bool
 ) -> Iterator[Violation]:
     """The newest promoter into the source may not promote it further."""
-    requester = policy.directory.names_of(move.operator, move.operator_id)
+    requester = policy.directory.names_in(move)
 
     def is_allowed(promotion: Move) -> bool:
-        names = policy.directory.names_of(promotion.operator, promotion.operator_id)
+        names = policy.directory.names_in(promotion)
         return names.isdisjoint(requester)
 
     first, last = move.at - MAX_CLOCK_SKEW, move.at + MAX_CLOCK_SKEW

@@ -29,6 +29,7 @@ def with_approval(runner: Runner, change: Change, approver: Operator, interface:
         interface=interface,
         groups=ballot.groups,
         delegated_by=ballot.delegated_by,
+        operator_names=runner.directory.further_names(approver),
     )
     return _add(runner, change, given, Person.of(approver))
 
@@ -72,12 +73,9 @@ def _ballot(
     runner: Runner, kept: Change, approver: Operator, given: ApprovalRecord
 ) -> Ballot | None:
     """The same right as when it was `given`, with present groups; None if it is gone."""
-    target, directory, at = (
-        runner.path.environment(kept.target),
-        runner.directory,
-        given.approved_at,
-    )
-    for ballot in find_ballots(approver, target, runner.rights, directory, kept.created_at, at):
+    target, directory = runner.path.environment(kept.target), runner.directory
+    asked, at, now = kept.created_at, given.approved_at, runner.clock.now()
+    for ballot in find_ballots(approver, target, runner.rights, directory, asked, at, now):
         same = ballot.delegated_by == given.delegated_by
         if same and counts(kept, ballot, directory, at, target.approvals):
             return ballot

@@ -94,7 +94,7 @@ def may_unlock(request: UnlockRequest, context: Context) -> Finding:
     if held is None:
         allowed = via or context.rights.may_lock(operator)
         return passed(_NAME, "it is not locked") if allowed else _block(request, context)
-    holder = context.directory.names_of(held.operator, held.operator_id)
+    holder = context.directory.names_in(held)
     mine = not holder.isdisjoint(operator.identities)
     if not operator.verified and not (via and _unverified_holder(held)):
         return _block(request, context)

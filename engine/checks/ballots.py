@@ -57,16 +57,18 @@ def find_ballots(
     directory: Directory,
     asked_at: datetime,
     at: datetime | None,
+    now: datetime | None = None,
 ) -> Iterator[Ballot]:
     """
     Find the rights of `approver` at `at` for a change that was requested at `asked_at`.
 
     Without a time, only those that time does not change. The groups of a person who delegates are
-    those in manifest.yaml.
+    those in manifest.yaml, and a delegate has the right also at `now`, if it is given.
     """
     yield from _own_ballots(approver, target, rights, asked_at, at)
     for each in target.approvals.delegates:
-        if at is None or at >= each.until or each.to not in approver.names or not approver.verified:
+        ended = at is None or max(at, now or at) >= each.until
+        if ended or each.to not in approver.names or not approver.verified:
             continue
         names = directory.names_of(each.name)
         person = replace(approver, name=each.name, id=each.name, names=names, groups=Names())

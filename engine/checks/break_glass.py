@@ -93,7 +93,7 @@ def may_review(request: ReviewRequest, context: Context) -> Finding:
             ConflictError,
         )
     operator, directory = request.operator, context.directory
-    names = directory.names_of(review.operator, review.operator_id)
+    names = directory.names_in(review)
     if not operator.verified or not names.isdisjoint(operator.identities):
         return _block(
             f"Unauthorized: '{operator.name}' cannot review the break-glass of "

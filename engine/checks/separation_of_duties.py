@@ -23,7 +23,7 @@ def separation_of_duties(request: PromotionRequest, context: PromotionContext) -
         return skipped(_NAME, f"no operator promoted it to {context.path.source(request.target)}")
     for source, entry in promotions:
         record = entry.record
-        promoter = context.directory.names_of(record.operator, record.operator_id)
+        promoter = context.directory.names_in(record)
         if not promoter.isdisjoint(request.operator.identities):
             return blocked(
                 _NAME,

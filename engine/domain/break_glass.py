@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from pydantic import Field
+
 from engine.domain.names import Names
-from engine.domain.record_base import UtcTime, Value
+from engine.domain.record_base import UtcTime, Value, is_unset
 
 # The state of an environment has them all, and fits into one manifest.
 MAX_REVIEWS = 20
@@ -29,7 +31,8 @@ class BreakGlassRules:
 
 class OpenReview(Value):
     """
-    The review of the record `record`, which is due at `due`; `operator` may not give it.
+    The review of the record `record`, which is due at `due`; `operator` may not give it, also not
+    under one of `operator_names`.
 
     A long `reason` is cut off here, and complete in the record.
     """
@@ -41,6 +44,7 @@ class OpenReview(Value):
     operator: str
     operator_id: str
     due: UtcTime
+    operator_names: tuple[str, ...] = Field(default=(), exclude_if=is_unset)
 
     @property
     def command(self) -> str:

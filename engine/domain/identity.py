@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from engine.domain.names import Names, canonical_name
 from engine.domain.operator import IdentitySource, Operator
@@ -72,6 +73,17 @@ def os_claims(user: str, *, trusted: bool) -> Claims:
     """
     doubt = "" if trusted else f"the operating system's user name is not verified. {_SIGN_IN}"
     return Claims(f"os:{user}", IdentitySource.OS, trusted, (user,) if trusted else (), doubt=doubt)
+
+
+class Recorded(Protocol):
+    """A record or a state, with the operator who made it; see `Record`."""
+
+    @property
+    def operator(self) -> str: ...
+    @property
+    def operator_id(self) -> str: ...
+    @property
+    def operator_names(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +167,24 @@ class Directory:
         others = (name for name, person in self.people.items() if person in people)
         return Names((*names, *people, *others))
 
+    def names_in(self, record: Recorded) -> Names:
+        """All names of the operator of `record`, also by aliases that are newer than it."""
+        found = self.names_of(record.operator, record.operator_id)
+        return Names((*found, *record.operator_names, *_member_ids(record.operator_id)))
+
+    def further_names(self, operator: Operator) -> tuple[str, ...]:
+        """The names of `operator` that a record needs beside name and id; see `names_in`."""
+        known = self.names_of(operator.name, operator.id, *_member_ids(operator.id))
+        return tuple(sorted(operator.names - known))
+
     def _person_of(self, names: tuple[str, ...]) -> str:
         """The person of the first name that has an alias, else the first name."""
         return next((self.person(n) for n in names if canonical_name(n) in self.people), names[0])
 
     def _groups_of(self, names: Set[str]) -> Names:
         return Names(group for group, members in self.groups.items() if names & members)
+
+
+def _member_ids(operator_id: str) -> tuple[str, ...]:
+    """The short name in the id of a Slack user, whose workspace is ours."""
+    return (operator_id.rpartition("/")[2],) if operator_id.startswith("slack:") else ()

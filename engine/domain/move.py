@@ -25,6 +25,7 @@ class Move:
     left: str | None
     operator: str
     operator_id: str
+    operator_names: tuple[str, ...] = ()
     release: bool = False
     quarantines: bool = False
 
@@ -43,6 +44,7 @@ class Move:
             left=record.previous_digest if isinstance(record, RollbackRecord) else None,
             operator=record.operator,
             operator_id=record.operator_id,
+            operator_names=record.operator_names,
             release=isinstance(record, ReleaseRecord),
             quarantines=isinstance(record, RollbackRecord) and bool(record.quarantine),
         )

@@ -39,7 +39,7 @@ class ApprovalRecord(Value):
     An approval: the approver, the time and the interface (slack, web, cli).
 
     `groups` are those by which the approver fills rules. A delegate approves in place of the person
-    `delegated_by`.
+    `delegated_by`. `operator_names` are as in `Record`.
     """
 
     operator: str
@@ -50,6 +50,7 @@ class ApprovalRecord(Value):
     interface: str
     groups: tuple[str, ...] = Field(default=(), exclude_if=is_unset)
     delegated_by: str | None = Field(default=None, exclude_if=is_unset)
+    operator_names: tuple[str, ...] = Field(default=(), exclude_if=is_unset)
 
     @property
     def by(self) -> str:
@@ -58,7 +59,12 @@ class ApprovalRecord(Value):
 
 
 class Record(Value):
-    """The fields of every record, among them those of `RecordHeader`."""
+    """
+    The fields of every record, among them those of `RecordHeader`.
+
+    `operator_names` are further names of the operator that the sign-in verified, such as an e-mail
+    address, if aliases do not lead to them.
+    """
 
     # The annotation prefix is dev.floe.<kind>., the artifactType application/vnd.floe.<kind>.v1.
     kind: str
@@ -69,6 +75,7 @@ class Record(Value):
     identity_verified: bool
     trace_id: TraceText
     policy_digest: DigestText
+    operator_names: tuple[str, ...] = Field(default=(), exclude_if=is_unset)
     # The repository of the ledger; None for records that only an audit backend has.
     repository: str | None = None
     # The audit backend that stored a copy before the record took effect.

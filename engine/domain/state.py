@@ -35,6 +35,7 @@ class LockState(Value):
     operator_id: str
     at: UtcTime | None
     expires_at: UtcTime | None = None
+    operator_names: tuple[str, ...] = Field(default=(), exclude_if=is_unset)
 
     def in_force(self, now: datetime) -> bool:
         return self.expires_at is None or now < self.expires_at
@@ -139,6 +140,7 @@ def state_after(state: EnvironmentState, record: AnyRecord, sequence: int) -> En
                 reason=record.reason,
                 operator=record.operator,
                 operator_id=record.operator_id,
+                operator_names=record.operator_names,
                 at=record.locked_at,
                 expires_at=record.expires_at,
             )
@@ -191,6 +193,7 @@ def _reviews(
         reason=shortened_reason(glass.reason),
         operator=record.operator,
         operator_id=record.operator_id,
+        operator_names=record.operator_names,
         due=glass.review_by,
     )
     return (*state.reviews, opened)

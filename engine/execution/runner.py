@@ -283,8 +283,9 @@ class Runner:
         self._require_witness(plan.request, head)
         if context.interrupted:
             executor.settle(context.target, context.target_end)
-        stamp = Stamp(uuid4(), self.clock.now())
-        record = copies.recorded(operation.record(plan.request, plan, context, stamp))
+        made = operation.record(plan.request, plan, context, Stamp(uuid4(), self.clock.now()))
+        further = self.directory.further_names(plan.request.operator)
+        record = copies.recorded(made.model_copy(update={"operator_names": further}))
         subject = plan.manifest.descriptor if plan.manifest else None
         entry = executor.change(plan.writes, record, subject, context.target_end, upload, plan.scan)
         self.rewind_guard.remember(entry)

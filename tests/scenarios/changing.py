@@ -20,6 +20,7 @@ from engine.domain.environment import Approvals, Authorization, Environment
 from engine.domain.identity import Claims, Directory
 from engine.domain.operator import IdentitySource, Operator
 from engine.domain.path import PromotionPath
+from engine.domain.policy_document import PolicyDocument
 from engine.domain.rights import Rights
 from engine.platform import Platform
 from tests.conftest import Place
@@ -121,6 +122,7 @@ def stage_on(
     folder: Path,
     path: PromotionPath | None = None,
     pace: Pace | None = None,
+    policy: PolicyDocument | None = None,
 ) -> Iterator[Stage]:
     """The stage on `place`, with its store in `folder/state`.
 
@@ -129,7 +131,15 @@ def stage_on(
     clock, members, rules = TickingClock(), Members(DIRECTORY), Rules()
     real = SystemClock() if pace else clock
     path = path or path_of("dev", guarded(), "prod")
-    built = engine_on(place.registry, folder, path, directory=DIRECTORY, clock=real, rights=LOCKERS)
+    built = engine_on(
+        place.registry,
+        folder,
+        path,
+        directory=DIRECTORY,
+        clock=real,
+        rights=LOCKERS,
+        policy=policy,
+    )
     with built as engine:
         store = SqlStore(state_database(folder / "state"), real)
         changes = Changes(engine.runner, store, rules.of)

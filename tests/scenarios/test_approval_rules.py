@@ -19,7 +19,7 @@ from tests.conftest import Place
 from tests.scenarios import changing
 from tests.scenarios.audited import audit
 from tests.scenarios.changing import Stage, stage_on
-from tests.scenarios.engines import NOON, path_of
+from tests.scenarios.engines import NOON, path_of, promotion
 
 DIRECTORY = Directory.of(
     {"alice": ("alice@phone",)},
@@ -125,6 +125,22 @@ def test_right_of_a_delegate_ends(stage: Stage) -> None:
 
     with pytest.raises(AuthorizationError, match="'gina' may not approve"):
         stage.approve(asked, "gina")
+
+
+def test_approval_of_a_delegate_counts_until_the_right_ends(stage: Stage) -> None:
+    request = promotion(stage.engine, "v1.0.0", "staging", stage.members.operator("dave"))
+    later = replace(request, scheduled_at=NOON + timedelta(days=2))
+    asked = stage.settle(stage.changes.submit(later, "cli"))
+    stage.approve(asked, "bob")
+    approved = stage.approve(asked, "finn")
+    stage.later(days=2)
+    (started,) = stage.changes.schedule.start_due(stage.platform.store.open())
+
+    lost = stage.settle(started)
+
+    assert approved.state is ChangeState.SCHEDULED
+    assert lost.state is ChangeState.AWAITING_APPROVAL
+    assert [each.operator for each in lost.approvals] == ["bob"]
 
 
 def test_approval_of_a_former_member_counts_no_more(stage: Stage) -> None:
