@@ -1,6 +1,6 @@
 """A version from which an environment was rolled back is promoted neither there nor further."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.checks.ballots import override_via
@@ -28,6 +28,19 @@ class _Withdrawal:
     text: str
     quarantined: bool
 
+    @property
+    def fact(self) -> str:
+        return f"{self.environment} was rolled back from {self.version} {self.text}"
+
+    def hint(self, version: str) -> str:
+        """The way to promote `version` again, by its own content or the same."""
+        place = self.environment
+        if self.quarantined:
+            command = f"floe platform release {self.version} --env {place} --reason …"
+            return f"Approvers of {place} can release it once it is safe: {command}"
+        command = f"floe platform promote {version} --to {place}"
+        return f"Promote it to {place} again once it is fixed ({command})"
+
 
 @reads(
     PromotionContext.effect,
@@ -38,12 +51,12 @@ class _Withdrawal:
 def rolled_back(request: PromotionRequest, context: PromotionContext) -> Finding:
     """Block if the version is quarantined or the source was rolled back, unless overridden."""
     version, target = request.version, request.target
-    found = next(_withdrawals(context), None)
-    if found is None:
+    found = tuple(_withdrawals(context))
+    if not found:
         return passed(_NAME, f"{request.source} was not rolled back from {version}")
     if context.effect is not Effect.CHANGE:
         return passed(_NAME, f"{target} is not changed")
-    fact = f"{found.environment} was rolled back from {found.version} {found.text}"
+    fact = "; ".join(each.fact for each in found)
     if not request.overrides.override_rollback:
         return _refuse(request, found, fact)
     via = override_via(request.operator, context.target, context.rights)
@@ -95,23 +108,20 @@ def no_quarantine(
     return warned("quarantine", f"{fact} (--no-quarantine)")
 
 
-def _refuse(request: PromotionRequest, found: _Withdrawal, fact: str) -> Finding:
-    version, place, target = request.version, found.environment, request.target
-    hint = f"Promote it to {place} again once it is fixed (floe platform promote {version} --to "
-    hint += f"{place})"
-    if found.quarantined:
-        same = found.version == str(version)
+def _refuse(request: PromotionRequest, found: Sequence[_Withdrawal], fact: str) -> Finding:
+    version, target, first = str(request.version), request.target, found[0]
+    hints = ". ".join(each.hint(version) for each in found)
+    if first.quarantined:
+        same = all(each.version == version for each in found)
         held = "it" if same else f"{version}, which has the same content,"
         fact = f"{fact}. So {held} is quarantined there and in later environments"
-        hint = f"Approvers of {place} can release it once it is safe: floe platform release "
-        hint += f"{found.version} --env {place} --reason …"
     return blocked(
         _NAME,
-        f"{fact}. {hint}. Approvers of {target} can override this: floe platform promote {version} "
-        f"--to {target} --override-rollback --reason …",
-        QuarantinedError if found.quarantined else RolledBackError,
-        {"version": found.version, "source": request.source}
-        | ({"environment": place} if found.quarantined else {}),
+        f"{fact}. {hints}. Approvers of {target} can override this: floe platform promote "
+        f"{version} --to {target} --override-rollback --reason …",
+        QuarantinedError if first.quarantined else RolledBackError,
+        {"version": first.version, "source": request.source}
+        | ({"environment": first.environment} if first.quarantined else {}),
     )
 
 

@@ -9,7 +9,9 @@ from engine.domain.finding import Outcome
 from engine.domain.operator import Operator
 from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.plan import Effect
+from engine.domain.release_errors import QuarantinedError
 from engine.domain.request import PromotionRequest
+from engine.domain.state import Quarantine
 from tests.checks.contexts import REASON, TRACE, V1, entry, judge_once, person
 from tests.domain.records import a_promotion, a_rollback
 from tests.scenarios.engines import path_of
@@ -101,3 +103,32 @@ def test_only_a_rollback_is_described() -> None:
     assert describe_rollback(None) is None
     assert describe_rollback(entry(a_promotion())) is None
     assert f"staging was rolled back from v1.0.0 {describe_rollback(ROLLBACK)}" == FACT
+
+
+def test_all_rollbacks_in_force_are_named() -> None:
+    """A refusal and an override name the quarantines, and a source that was rolled back."""
+    held = Quarantine(
+        version="v1.0.0",
+        digest=f"sha256:{'1' * 64}",
+        operator="bob@acme.com",
+        reason="leak",
+        at=ROLLBACK.record.at,
+    )
+    facts = {
+        "effect": Effect.CHANGE,
+        "source_rollbacks": (ROLLBACK,),
+        "quarantines": (("eu", held), ("us", held)),
+    }
+
+    refused = judge_once(rolled_back, promotion(), GUARDED, **facts)
+    warned = judge_once(rolled_back, promotion(overrides=OVERRIDE), GUARDED, **facts)
+
+    named = "; ".join(f"{name} was rolled back from v1.0.0 {held}" for name in ("eu", "us"))
+    assert refused.error is QuarantinedError
+    assert refused.reason.startswith(f"{named}; {FACT}. So it is quarantined there")
+    for name in ("eu", "us"):
+        assert f"floe platform release v1.0.0 --env {name} --reason …" in refused.reason
+    assert "floe platform promote v1.0.0 --to staging" in refused.reason
+    assert refused.details == {"version": "v1.0.0", "source": "staging", "environment": "eu"}
+    assert warned.outcome is Outcome.WARNED
+    assert warned.reason.startswith(f"{named}; {FACT}. ada overrides it")
