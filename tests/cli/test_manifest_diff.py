@@ -105,3 +105,32 @@ def test_file_that_is_not_valid_is_an_error(tmp_path: Path) -> None:
     assert said.code == 2
     assert "Not compared: " in said.err
     assert "bad.yaml" in said.err
+
+
+def test_way_around_an_environment_is_looser(tmp_path: Path) -> None:
+    floe = Floe(tmp_path)
+    for name, way in (("old", ""), ("new", "{name: fast, after: [dev]}, ")):
+        (tmp_path / name).mkdir()
+        path = f"{{environments: [{{name: dev}}, {{name: staging}}, {way}{{name: prod}}]}}"
+        write_server(tmp_path / name)
+        own = f"artifacts: {{registry: {{uri: 'oci-layout:r'}}, promotion: {path}}}"
+        write_product(tmp_path / name, "checkout", own)
+
+    said = floe.run("manifest", "diff", "old/floe.yaml", "new/floe.yaml", "--fail-if-looser")
+
+    assert said.code == 8
+    assert "looser: checkout: prod: after goes from staging to fast" in said.out
+
+
+def test_check_refuses_a_product_that_skips_an_environment(tmp_path: Path) -> None:
+    defaults = "promotion: {environments: [{name: dev}, {name: staging}, {name: prod}]}"
+    write_server(tmp_path, defaults)
+    own = "registry: {uri: 'oci-layout:r'}, promotion: {environments: [{name: prod, after: [dev]}]}"
+    write_product(tmp_path, "checkout", f"artifacts: {{{own}}}")
+
+    said = Floe(tmp_path).run("manifest", "check", "floe.yaml")
+
+    assert said.code == 2
+    assert "is looser than the defaults of floe.yaml: prod: after goes from staging to dev" in (
+        said.out + said.err
+    )
