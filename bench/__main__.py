@@ -24,6 +24,7 @@ from bench import (
     slack_ack,
     slack_replicas,
     startup,
+    versions,
     web,
     windows,
 )
@@ -38,6 +39,7 @@ MEASUREMENTS: dict[str, Callable[[], Iterator[str]]] = {
     "Windows": windows.lines,
     "Scale": scale.lines,
     "Start": startup.lines,
+    "Versions": versions.lines,
     "Slack": slack_ack.lines,
     "SlackReplicas": slack_replicas.lines,
     "Load": load.lines,
