@@ -8,6 +8,7 @@ from cli.render import promotion
 from cli.render.common import (
     exit_code,
     gates_lines,
+    output_commands,
     record_lines,
     registry_lines,
     replaced_line,
@@ -141,7 +142,9 @@ def _change_lines(change: ChangeResponse) -> list[str]:
             return [f"Under way: {step}", f"  Change: {change.change_id} ({change.state})"]
         case _:
             why = change.ended.message if change.ended else change.state.value
-            return [f"Not done: {step}", f"  {printable(why)}", f"  Change: {change.change_id}"]
+            outputs = output_commands(change.change_id, change.gate_results)
+            ended = f"  Change: {change.change_id}"
+            return [f"Not done: {step}", f"  {printable(why)}", ended, *outputs]
 
 
 def _scheduled_lines(change: ChangeResponse, step: str) -> list[str]:

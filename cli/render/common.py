@@ -102,6 +102,16 @@ def scan_lines(gates: tuple[GateResult, ...]) -> list[str]:
     return [f"  {name}: {_counted(summary)}" for name, summary in scans]
 
 
+def output_commands(kept_as: str, gates: tuple[GateResult, ...]) -> list[str]:
+    """The commands that show the whole output of failed gates."""
+    return [
+        f"  Output of {gate.gate.value}: floe platform changes show {kept_as} "
+        f"--output-of {gate.gate.value}"
+        for gate in gates
+        if gate.status is GateStatus.FAILED and "output_sha256" in gate.details
+    ]
+
+
 def record_lines(record_id: str | None, anchor: str | None) -> list[str]:
     """The record of a committed change, and its place in the ledger."""
     return [f"  Record: {record_id}", *([f"  Anchor: {anchor}"] if anchor else [])]

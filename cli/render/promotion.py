@@ -8,6 +8,7 @@ from cli.render.common import (
     findings_lines,
     gates_lines,
     operator_line,
+    output_commands,
     record_lines,
     refused_lines,
     registry_lines,
@@ -18,7 +19,6 @@ from cli.render.common import (
     trace_line,
 )
 from cli.render.impact import changes_lines, impact_lines
-from engine.domain.gate import GateStatus
 from engine.domain.result import Ending
 from engine.domain.text import printable
 from engine.responses.promotion import PromotionResponse
@@ -30,7 +30,8 @@ def render_run(response: PromotionResponse, *, verified: bool) -> Answer:
     """Render a real run; `verified` says whether the operator's identity was verified."""
     trace, warnings = trace_line(response.trace_id), response.warnings
     if response.error:
-        about = [*scan_lines(response.gate_results), *_output_commands(response)]
+        outputs = output_commands(response.change_id or response.trace_id, response.gate_results)
+        about = [*scan_lines(response.gate_results), *outputs]
         lines = [*refused_lines(NOT_DONE, response), *about, trace]
         return Answer(response, lines, response.error.exit_code, failed=True, warnings=warnings)
     return Answer(response, [*_done(response, verified=verified), trace], warnings=warnings)
@@ -75,17 +76,6 @@ def _done(response: PromotionResponse, *, verified: bool) -> list[str]:
 def _replaced(response: PromotionResponse) -> str:
     target, before = response.target_environment, response.previous_version
     return replaced_line(target, before, response.version)
-
-
-def _output_commands(response: PromotionResponse) -> list[str]:
-    """The commands that show the output of failed gates."""
-    kept_as = response.change_id or response.trace_id
-    return [
-        f"  Output of {gate.gate.value}: floe platform changes show {kept_as} "
-        f"--output-of {gate.gate.value}"
-        for gate in response.gate_results
-        if gate.status is GateStatus.FAILED and "output_sha256" in gate.details
-    ]
 
 
 def _unchanged(response: PromotionResponse) -> str:

@@ -88,7 +88,9 @@ def test_output_through_a_server_is_shown_and_stored_with_the_change(tmp_path: P
             recorded = floe.run(*SHOW, promoted["promotion_id"], "--output-of", "tests")
             shown = refused.err.partition("Output of tests: floe ")[2].partition("\n")[0]
             kept = floe.run(*shown.split())
+            of_change = floe.run(*shown.partition(" --output-of")[0].split())
 
     assert (refused.code, "  | why-not\n" in refused.err) == (8, True), refused.err
     assert (kept.code, kept.out) == (0, "why-not\n")
+    assert f"  Output of tests: floe {shown}\n" in of_change.out
     assert (recorded.code, recorded.out) == (0, "why-not\n"), recorded.err
