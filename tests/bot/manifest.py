@@ -12,6 +12,7 @@ def bot_manifest(
     gate: str = 'cost_analysis: {command: ["true"]}',
     promotion: str = "",
     registry: str = "",
+    identity: str = "",
 ) -> str:
     """Render the manifest; `tests` is the command of prod's first gate, `gate` the second one."""
     slack = f"channel: {channel}" if channel else ""
@@ -23,6 +24,6 @@ def bot_manifest(
         approvals=approvals,
         promotion=promotion,
         registry=registry,
-        identity="lockers: [release-managers]",
+        identity=f"lockers: [release-managers]\n  {identity}",
         interfaces=f'slack: {{{slack}}}\nweb: {{base_url: "https://floe.acme.com"}}',
     )
