@@ -130,21 +130,19 @@ class Crowd:
         }
         self.send(body, times - 1)
 
-    def _until(self, channel: str, look: Callable[[], T | None], act: Callable[[], None]) -> T:
+    def _until(self, case: Case, look: Callable[[], T | None], act: Callable[[], None]) -> T:
         """Act, and act again after a private answer or some seconds without effect."""
-        end = time.monotonic() + self.patience
+        end, times = time.monotonic() + self.patience, 0
+        answers = self.slack.answers[case.channel]
         while time.monotonic() < end - self.repeat_after:
-            before = self.slack.answered[channel]
+            before = len(answers)
             with suppress(AssertionError):
                 act()
-                answered = partial(self._is_answered, channel, before)
-                eventually(lambda a=answered: look() or a(), self.repeat_after)
+                eventually(lambda b=before: look() or len(answers) > b, self.repeat_after)
                 return eventually(look, self.after_answer)
-            self.repeated += 1
-        raise AssertionError(f"nothing was found within {self.patience} s")
-
-    def _is_answered(self, channel: str, before: int) -> bool:
-        return self.slack.answered[channel] > before
+            self.repeated, times = self.repeated + 1, times + 1
+        done = f"{case.step} ({case.way.name}): {times} times without effect"
+        raise AssertionError(f"{done}, and the last answers are {answers[-3:]}")
 
     def _opened(self, change_id: str, before: int) -> Json | None:
         views = self.slack.views[before:]
@@ -167,7 +165,7 @@ class Crowd:
         redelivered = 2 if case.way.name == "command redelivered" else 0
         for _ in range(_MOST_REQUESTS):
             root = self._until(
-                case.channel,
+                case,
                 partial(channel.announced, case),
                 partial(self.ask, case, case.requester, redelivered),
             )
@@ -176,7 +174,7 @@ class Crowd:
             if case.way.act is not _nothing:
                 eventually(lambda i=change_id, f=failed: f() or channel.asks(i), self.patience)
             self._until(
-                case.channel,
+                case,
                 lambda r=root, f=failed: f() or _has_ended(case, r),
                 partial(case.way.act, self, case, change_id),
             )

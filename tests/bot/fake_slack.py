@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,8 +35,8 @@ class Fault:
 @dataclass
 class FakeSlack:
     """
-    The state of the fake Slack; `messages` are the posted messages with their edits, and `answered`
-    counts the private answers in each channel.
+    The state of the fake Slack; `messages` are the posted messages with their edits, and `answers`
+    are the texts of the private answers in each channel.
     """
 
     url: str = ""
@@ -46,7 +46,7 @@ class FakeSlack:
     messages: list[Json] = field(default_factory=list)
     ephemerals: list[Json] = field(default_factory=list)
     responses: list[tuple[str, str]] = field(default_factory=list)
-    answered: Counter[str] = field(default_factory=Counter)
+    answers: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     views: list[Json] = field(default_factory=list)
     homes: dict[str, Json] = field(default_factory=dict)
     calls: list[tuple[float, str, Json]] = field(default_factory=list)
@@ -117,7 +117,7 @@ class FakeSlack:
                 return fault.status
             self._checked(message_problems(body))
             self.responses.append((user, body["text"]))
-            self.answered[channel] += 1
+            self.answers[channel].append(body["text"])
             return 200
 
     def _checked(self, problems: list[str]) -> Json | None:
@@ -175,7 +175,7 @@ class FakeSlack:
         if refused := self._checked(message_problems(arguments)):
             return refused
         self.ephemerals.append(arguments)
-        self.answered[arguments["channel"]] += 1
+        self.answers[arguments["channel"]].append(arguments["text"])
         return {"message_ts": "1.0"}
 
     def _chat_getPermalink(self, arguments: Json) -> Json:
