@@ -57,9 +57,11 @@ def judge_withdrawal(
     if newest is None or not newest.withdraws(move.digest) or _admits(overrides, source):
         return
     again = past.find(move.digest, lambda m: first < m.at <= last and m.digest == move.digest)
-    # A build may publish the same content under a version that never arrived there.
+    # A build may publish the same content under a version that never arrived there, or arrived
+    # there with other content.
     arrived = direct and past.find(
-        move.version, lambda m: m.at <= first and m.version == move.version
+        move.version,
+        lambda m: m.at <= first and (m.version, m.digest) == (move.version, move.digest),
     )
     if (newest.quarantines or arrived) and again is None:
         yield (

@@ -22,9 +22,18 @@ from engine.domain.record import PromotionRecord
 from tests.builders import image
 from tests.conftest import Place
 from tests.scenarios.audited import audit, messages
-from tests.scenarios.engines import ALICE, BOB, TickingClock, engine_on, path_of, person, promote
+from tests.scenarios.engines import (
+    ALICE,
+    BOB,
+    ProgressLog,
+    TickingClock,
+    engine_on,
+    path_of,
+    person,
+    promote,
+)
 from tests.scenarios.forging import Forger
-from tests.scenarios.verbs import artifact, build_and_promote, roll_back
+from tests.scenarios.verbs import artifact, build_and_promote, roll_back, rollback_request
 
 CAROL = person("carol@acme.com")
 PROD = Environment(
@@ -182,3 +191,27 @@ def test_audit_accepts_the_promoter_of_another_version(place: Place, either: Eng
         assert promote(either, "v1.1.0", target, operator).error is None
 
     assert messages(audit(either, "prod", full=True)) == ""
+
+
+def test_audit_accepts_a_source_whose_version_has_other_content(
+    place: Place, tmp_path: Path
+) -> None:
+    """us was rolled back from the content as v0.9.0, and has another one as v1.0.0."""
+    path = path_of("dev", "eu", Environment("us", after=("dev",)), replace(PROD, any_source=True))
+    with engine_on(place.registry, tmp_path, path) as engine:
+        for version in ("v0.1.0", "v0.9.0"):
+            place.push(artifact(version), f"{version}-dev")
+            assert promote(engine, version, "us").error is None
+        back = replace(rollback_request(engine, "v0.1.0", "us"), quarantine=False)
+        assert engine.run(back, ProgressLog()).error is None
+        for content, target in (("v0.9.0", "eu"), ("other", "us")):
+            place.push(artifact(content), "v1.0.0-dev")
+            assert promote(engine, "v1.0.0", target).error is None
+        clock = engine.runner.clock
+        assert isinstance(clock, TickingClock)
+        clock.time += timedelta(hours=2)
+
+        assert error(engine) is None
+        found = audit(engine, "prod", full=True)
+
+    assert messages(found) == ""
