@@ -60,7 +60,7 @@ def test_watched_change_ends_with_its_exit_code(team: Team) -> None:
     ended = finish(process)
 
     assert ended.code == 0
-    assert ended.out.startswith("Promoted v1.0.0 from dev to staging\n")
+    assert "Promoted v1.0.0 from dev to staging" in ended.out.splitlines()
 
 
 def test_watched_document_is_printed_once_at_the_end(team: Team) -> None:
