@@ -171,3 +171,19 @@ def test_record_names_at_most_twenty_ignored_documents(stage):
     [_, scan] = stage.ask().gate_results
 
     assert len(scan.details["openvex_ignored"]) == 20
+
+
+def test_documents_after_too_many_bytes_are_not_read(tmp_path):
+    """Also those of others count, and then no document clears."""
+    large = [bundle(GOOD + b" " * (2_900_000 + number), OTHER) for number in range(6)]
+
+    found = read(tmp_path, bundle(), *large)
+
+    assert [each for each in found.statements if each.clears] == []
+    assert any("have more than 16777216 bytes together" in each for each in found.ignored)
+
+
+def test_documents_within_the_bytes_are_read(tmp_path):
+    large = [bundle(GOOD + b" " * (2_900_000 + number), OTHER) for number in range(3)]
+
+    assert len(read(tmp_path, bundle(), *large).statements) == 1

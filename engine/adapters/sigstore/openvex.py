@@ -27,7 +27,17 @@ from engine.domain.openvex import CONTEXT, VexStatement, VexStatements, read_sta
 from engine.ports import RegistryReader
 
 _DSSE = "application/vnd.dsse.envelope.v1+json"
+# Everyone with push access can attach documents, so all of them together are limited.
+MAX_TOGETHER = 16 * 1024 * 1024
+_TOO_LARGE = f"those before it have more than {MAX_TOGETHER} bytes together: remove old ones"
 _UNSIGNED = ("application/vnd.openvex", "application/openvex", "text/vex")
+
+
+@dataclass
+class _Budget:
+    """The bytes of attachments that may still be read."""
+
+    left: int = MAX_TOGETHER
 
 
 class _Subject(Wire):
@@ -60,9 +70,13 @@ def read_signed_vex(
     found: list[VexStatement] = []
     foreign: list[str] = []
     unread: list[str] = []
+    budget = _Budget()
     for candidate in _candidates(registry, artifact):
+        if budget.left < 0:
+            unread.append(f"{candidate.place}: {_TOO_LARGE}; until it is read, no document clears")
+            break
         try:
-            found += candidate.statements(registry, artifact, keys)
+            found += candidate.statements(registry, artifact, keys, budget)
         except _Foreign as error:
             foreign.append(f"{candidate.place}: {error}")
         except (Refused, RegistryAnswerError, ValueError) as error:
@@ -80,13 +94,18 @@ class _Layer:
     layer: Descriptor
 
     def statements(
-        self, registry: RegistryReader, artifact: Digest, keys: Sequence[VerificationKey]
+        self,
+        registry: RegistryReader,
+        artifact: Digest,
+        keys: Sequence[VerificationKey],
+        budget: "_Budget",
     ) -> tuple[VexStatement, ...]:
         if self.layer.media_type != _DSSE:
             raise _Foreign(f"a layer of the type {self.layer.media_type}, not an attestation")
         if self.layer.size > MAX_BUNDLE_BYTES:
             raise Refused(f"has {self.layer.size} bytes: at most {MAX_BUNDLE_BYTES} are read")
         content = registry.blob(self.layer.digest, MAX_BUNDLE_BYTES)
+        budget.left -= len(content)
         envelope = parse(Envelope, content, "its envelope")
         return _verified(envelope, artifact, keys, self.layer.digest[:19])
 
@@ -99,7 +118,11 @@ class _Referrer:
     attached: Attached
 
     def statements(
-        self, registry: RegistryReader, artifact: Digest, keys: Sequence[VerificationKey]
+        self,
+        registry: RegistryReader,
+        artifact: Digest,
+        keys: Sequence[VerificationKey],
+        budget: "_Budget",
     ) -> tuple[VexStatement, ...]:
         listed = self.attached.listed
         if (listed.artifact_type or "").startswith(_UNSIGNED):
@@ -110,6 +133,7 @@ class _Referrer:
             return ()
         try:
             content = self.attached.bundle(registry, artifact)
+            budget.left -= len(content or b"")
             bundle = parse(Bundle, content, "its bundle") if content else None
         except Refused:
             if PREDICATE_TYPE in listed.annotations:
@@ -126,7 +150,11 @@ class _Unread:
     reason: str
 
     def statements(
-        self, _registry: RegistryReader, _artifact: Digest, _keys: Sequence[VerificationKey]
+        self,
+        _registry: RegistryReader,
+        _artifact: Digest,
+        _keys: Sequence[VerificationKey],
+        _budget: "_Budget",
     ) -> tuple[VexStatement, ...]:
         raise Refused(self.reason)
 
