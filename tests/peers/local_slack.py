@@ -70,8 +70,8 @@ class LocalSlack:
 
     def submit(self, user: str, **values: str) -> dict[str, str]:
         """Fill in and send the open modal; return the errors under its inputs, if any."""
-        kinds = _kinds(self.modal() or {})
-        filled = {name: {"v": _state(kinds.get(name), value)} for name, value in values.items()}
+        inputs = _inputs(self.modal() or {})
+        filled = {name: _state(inputs.get(name), value) for name, value in values.items()}
         with self._watching() as screen:
             screen.send(json.dumps({"t": "view_submit", "user": user, "values": filled}))
             while True:
@@ -226,13 +226,15 @@ def _private(message: Json) -> bool:
     return "ephemeral_to" in message
 
 
-def _kinds(view: Json) -> dict[str, str]:
-    """Return the kind of input of each block."""
+def _inputs(view: Json) -> dict[str, Json]:
+    """Return the element of each block with an input."""
     view = view.get("view", view)
-    return {b["block_id"]: b["element"]["type"] for b in view.get("blocks", []) if "element" in b}
+    return {b["block_id"]: b["element"] for b in view.get("blocks", []) if "element" in b}
 
 
-def _state(kind: str | None, value: str) -> Json:
-    if kind == "static_select":
-        return {"type": kind, "selected_option": {"value": value}}
-    return {"type": "plain_text_input", "value": value}
+def _state(element: Json | None, value: str) -> Json:
+    """Return the state of an input under its own action, as Slack sends it."""
+    kind, action = (element["type"], element["action_id"]) if element else ("", "v")
+    if kind in ("static_select", "external_select"):
+        return {action: {"type": kind, "selected_option": {"value": value}}}
+    return {action: {"type": "plain_text_input", "value": value}}
