@@ -1,7 +1,6 @@
 """Warns if the version is gone to which a rollback would return."""
 
-from contextlib import closing
-from itertools import islice
+from collections.abc import Iterator
 
 from engine.audit.findings import Remarks
 from engine.domain.artifact import Digest
@@ -13,21 +12,21 @@ from engine.domain.errors import (
     RegistryAnswerError,
     RegistryRefusalError,
 )
+from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
+from engine.domain.record import AnyRecord
 from engine.ports import LedgerReader, RegistryReader
 
-# The number of newest records among which the version is searched.
-_WALK = 200
+# The number of newest moves among which the version is searched.
+_MOST_MOVES = 100
 
 
 def note_lost_target(
-    registry: RegistryReader, ledger: LedgerReader, environment: str, remarks: Remarks
+    registry: RegistryReader, ledger: LedgerReader, head: LedgerEntry, remarks: Remarks
 ) -> None:
     """Add a note if the version that ran before is no longer whole in the registry."""
     try:
-        with closing(ledger.walk(environment)) as entries:
-            records = (entry.record for entry in islice(entries, _WALK))
-            running, *before = runnable(records, 1) or (None,)
+        running, *before = runnable(_moves(ledger, head), 1) or (None,)
     except RegistryRefusalError:
         raise
     except (LedgerUnreadableError, RegistryAnswerError):
@@ -40,10 +39,26 @@ def note_lost_target(
     if lost is not None:
         remarks.note(
             RemarkKind.ROLLBACK,
-            f"{environment} cannot be rolled back to {target.version}, which ran before "
+            f"{head.environment} cannot be rolled back to {target.version}, which ran before "
             f"{running.version}: {lost}. Push it again. List the tags that a cleanup "
             "must keep: floe platform retention",
         )
+
+
+def _moves(ledger: LedgerReader, head: LedgerEntry) -> Iterator[AnyRecord]:
+    """
+    The newest promotions and rollbacks, newest first.
+
+    The state of each entry names the newest one, so the records between them are not read.
+    """
+    state = head.state
+    for _ in range(_MOST_MOVES):
+        if state.sequence is None:
+            return
+        yield ledger.entry(head, state.sequence).record
+        if state.sequence == 1:
+            return
+        state = ledger.entry(head, state.sequence - 1).state
 
 
 def _find_lost(registry: RegistryReader, artifact: Digest) -> str | None:

@@ -195,6 +195,7 @@ class Verification:
         tags.check_recorded(summary.tags, remarks)
         if complete:
             tags.check_unrecorded(snapshot, summary.tags, remarks)
-        note_lost_target(self.registry, self.ledger, snapshot.environment, remarks)
         head = snapshot.head.entry if snapshot.head else None
+        if head is not None:
+            note_lost_target(self.registry, self.ledger, head, remarks)
         tags.check_latest(snapshot, head.state if head else EMPTY, remarks)
