@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.domain.recurrence import Recurrence, Span
@@ -24,6 +24,7 @@ def hours(found: list[Span]) -> set[datetime]:
     return {each for each in every if any(start <= each < end for start, end in found)}
 
 
+@settings(deadline=None)
 @given(st.lists(SPANS, max_size=4), SPANS)
 def test_open_time_is_what_is_joined_and_not_removed(drawn, removed):
     sources = [spans(each) for each in drawn]
