@@ -10,6 +10,7 @@ from tests.docs.platforms import JOB, VERSION, Platform, document_of, platform_o
 from tests.docs.test_pages import manifests
 
 _DATABASE = "env:FLOE_STATE_URL"
+_READER = "system:serviceaccount:floe:reader"
 pytestmark = pytest.mark.timeout(300)
 # The claims of the job or person that the documented manifest is for.
 _OURS: dict[str, Any] = {
@@ -51,9 +52,11 @@ def test_documented_manifest_promotes(
         *earlier, last = platform.environments[1:]
         for target in earlier:
             promote_with_approval(
-                platform, target, sub=JOB if JOB in block.text else "dave", email="dave@acme.com"
+                platform, target, sub=subject(block, "dave"), email="dave@acme.com"
             )
-        done = promote_with_approval(platform, last, sub=who(block), email="alice@acme.com")
+        done = promote_with_approval(
+            platform, last, sub=subject(block, "deploy-bot"), email="alice@acme.com"
+        )
 
     assert done["artifact_tag"] == f"{VERSION}-{last}"
     assert done["warnings"] == []
@@ -72,8 +75,9 @@ def test_documented_policy_refuses_an_artifact_that_breaks_it(
     assert "say where it comes from" in refused.document["error"]["message"]
 
 
-def who(block: Block) -> str:
-    return JOB if JOB in block.text else "deploy-bot"
+def subject(block: Block, other: str) -> str:
+    """The workload that the manifest names, or `other`."""
+    return next((each for each in (JOB, _READER) if each in block.text), other)
 
 
 def promote_with_approval(platform: Platform, target: str, **said: Any) -> Any:

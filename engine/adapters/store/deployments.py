@@ -10,18 +10,6 @@ from engine.domain.errors import UsageError
 from engine.domain.product import UNNAMED, qualified, unqualified
 from engine.runtime.database import Database
 
-TABLES = """
-CREATE TABLE deployments (
-    product TEXT NOT NULL,
-    environment TEXT NOT NULL,
-    target TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    health TEXT NOT NULL,
-    at INTEGER NOT NULL,
-    PRIMARY KEY (environment, target)
-);
-CREATE INDEX deployments_product ON deployments (product);
-"""
 MOST_TARGETS = 200
 # A target that reported nothing for so long is not counted any more.
 _KEPT = timedelta(days=30)

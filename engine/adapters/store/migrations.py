@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from engine.adapters.store import deployments
 from engine.runtime.sqlite_database import SqliteDatabase
 
 FILE_NAME = "store.db"
@@ -117,8 +116,21 @@ CREATE UNIQUE INDEX changes_open_once ON changes (product, action, version, targ
     WHERE open = 1;
 """
 
+_DEPLOYMENTS = """
+CREATE TABLE deployments (
+    product TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    target TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    health TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (environment, target)
+);
+CREATE INDEX deployments_product ON deployments (product);
+"""
+
 # Only append: the files of users were made by the released migrations.
-MIGRATIONS = (_FIRST, _STATE, _PRODUCTS, deployments.TABLES)
+MIGRATIONS = (_FIRST, _STATE, _PRODUCTS, _DEPLOYMENTS)
 # The hint for a damaged file says which data is lost: the owner may fear for the history.
 IF_DAMAGED = (
     "stop its users and move it away: the history is in the registry, changes in flight can be "
