@@ -60,10 +60,12 @@ def test_no_change_of_a_refused_product_is_claimed(stores):
     stores["checkout"].add(change(product="checkout"), None)
     search = stores["search"].add(change(product="search"), None)
 
-    claimed = stores[None].claim("w", NOON, MINUTE, accepts=lambda name: name != "checkout")
+    claimed = stores[None].claim(
+        "w", NOON, MINUTE, accepts=lambda product, _change: product != "checkout"
+    )
 
     assert claimed == search
-    assert stores[None].claim("w", NOON, MINUTE, accepts=lambda _name: False) is None
+    assert stores[None].claim("w", NOON, MINUTE, accepts=lambda _product, _change: False) is None
 
 
 def test_durations_of_gates_belong_to_a_product(stores):
