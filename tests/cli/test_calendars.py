@@ -77,7 +77,7 @@ def test_event_of_the_calendar_closes(tmp_path: Path, server: Calendars, certifi
 
     assert closed.code == 13
     assert "closed by window 'holidays'" in closed.document["error"]["message"]
-    *_, prod = windows.document
+    *_, prod = windows.document["environments"]
     assert (prod["windows"][0]["open"], prod["windows"][0]["window"]) == (False, "holidays")
     assert opened.code == 0, opened.err
 
@@ -136,8 +136,9 @@ def test_windows_of_a_server_are_shown(through_server: Callable[..., Finished]) 
 
     assert (text.code, answer.code, refusal.code) == (0, 0, 13)
     assert "holidays" in text.out and "prod" not in text.out
-    assert [each["environment"] for each in answer.document] == ["dev", "staging", "prod"]
-    for environment in answer.document:
+    environments = answer.document["environments"]
+    assert [each["environment"] for each in environments] == ["dev", "staging", "prod"]
+    for environment in environments:
         [window] = environment["windows"]
         assert (window["open"], window["window"]) == (False, "holidays")
         assert "fault" not in window
@@ -154,7 +155,7 @@ def test_server_without_its_calendar_is_closed(
     text = through_server("platform", "windows", "--env", "staging")
 
     assert refused(refusal, "its server answered 503")
-    [staging] = answer.document
+    [staging] = answer.document["environments"]
     [window] = staging["windows"]
     assert (window["open"], window["fault"]) == (False, "its server answered 503")
     shown = " ".join(text.out.split())

@@ -206,7 +206,7 @@ def test_local_only_command_is_refused_while_a_server_is_set(
     (tmp_path / "registry").mkdir()
     floe = Floe.on("oci-layout:./registry", tmp_path, FLOE_SERVER=f"http://{server.host}")
 
-    ended = floe.run("artifact", "pull", "v1.0.0", "-o", "out")
+    ended = floe.run("artifact", "pull", "v1.0.0", "--to", "out")
 
     assert (ended.code, server.requests) == (2, [])
     assert "unset FLOE_SERVER to run it here" in ended.err

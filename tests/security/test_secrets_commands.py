@@ -53,7 +53,7 @@ def test_no_command_or_failure_shows_a_secret(platform: Outside) -> None:
             ("platform", "audit", "history", "--output", "jsonl"),
             ("platform", "webhooks"),
             ("artifact", "verify", "v0.0.0"),
-            ("artifact", "pull", "v0.0.0", "-o", "pulled"),
+            ("artifact", "pull", "v0.0.0", "--to", "pulled"),
         )
     ]
     signed = {"an ID token": token.rpartition(".")[2]}
