@@ -107,7 +107,7 @@ def test_server_completes_versions_and_changes(tmp_path: Path) -> None:
             versions = completed(client, "floe platform promote ")
             environments = completed(client, "floe platform status --env p")
             changes = completed(client, "floe platform cancel ")
-            waiting = client.run("platform", "changes", "--output", "json").document
+            listed = client.run("platform", "changes", "--output", "json").document
 
     assert (versions, environments) == (["v1.0.0"], ["prod"])
-    assert changes == [each["change_id"] for each in waiting] != []
+    assert changes == [each["change_id"] for each in listed["changes"]] != []
