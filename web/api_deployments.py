@@ -4,12 +4,14 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Sequence
 
 from flask import Blueprint, Response, g, jsonify, request
 
+from engine.audit.verdict import reason_to_distrust
 from engine.changes.deployment_events import record_rollout
 from engine.domain.deployments import CLOCK_SKEW, Deployment, Report, rollout
-from engine.domain.errors import UsageError
+from engine.domain.errors import RegistryError, UsageError
 from engine.domain.state import EMPTY, EnvironmentState
 from engine.responses.deployments import ReportedResponse, RolloutResponse
 from web.authentication import (
@@ -21,7 +23,6 @@ from web.authentication import (
     must_view,
 )
 from web.deployment_events import read_report
-from web.order_answers import key_of_request
 from web.site import API, NoSuchPageError, Site, shared, the_site
 
 _LARGEST_REPORT = 64 * 1024
@@ -66,37 +67,37 @@ def report() -> tuple[Response, int]:
     Late, repeated and foreign ones have no effect, and the answer says why.
     """
     body = _body()
-    if not _is_signed(body):
+    signed = _is_signed(body)
+    if not signed and not _has_secret():
         g.caller = caller()
         must_view()
         must_operate(g.caller, "report deployments")
     if not shared().reports.admit():
         raise TooManyReportsError("Reports arrive too fast: send this one again in a minute")
-    key_of_request()
     site = the_site()
     now = site.platform.engine.now()
-    found = read_report(_decoded(body), request.args, now)
+    found = read_report(_decoded(body), request.args, now, needs_time=signed)
     if found is None:
         return _answer((), "Events of this type say nothing about health")
-    place, ignored = find_environment(site, found)
-    if place is None:
-        return _answer((), ignored)
-    digest = _state(site, place).digest or ""
-    deployment = Deployment(found.target, digest, found.health, found.at)
+    running = find_environment(site, found)
+    if isinstance(running, str):
+        return _answer((), running)
+    place, state = running
+    deployment = Deployment(found.target, state.digest or "", found.health, found.at)
     if not site.platform.deployments.add(place, deployment, now):
         return _answer((), f"A report of {found.target} in {place} is as new, or newer")
-    state = _state(site, place)
     summary = rollout(state, site.platform.deployments.of(place))
     if summary is not None:
         record_rollout(site.platform.store, place, state.record, summary)
     return _answer((place,), None)
 
 
-def find_environment(site: Site, found: Report) -> tuple[str | None, str]:
+def find_environment(site: Site, found: Report) -> tuple[str, EnvironmentState] | str:
     """
-    Find the environment that runs an artifact of the report; None and the reason without one.
+    Find the environment that runs an artifact of the report, and its state; a reason without one.
 
-    UsageError if the report names no environment, and several run the artifact.
+    UsageError if the report names no environment, and several run the artifact; RegistryError if
+    none is known to run it, and the ledger of one cannot be believed.
     """
     names = site.platform.engine.path.names
     if found.environment:
@@ -106,19 +107,36 @@ def find_environment(site: Site, found: Report) -> tuple[str | None, str]:
                 f"Environments: {', '.join(names)}"
             )
         names = (found.environment,)
-    digests = set(map(str, found.digests))
-    running = [name for name in names if _state(site, name).digest in digests]
+    running = _running(site, names, found)
     if not running:
-        where = found.environment or "No environment"
-        return None, f"{where} does not run this artifact now"
+        # The promotion may be newer than the copy of the ledger.
+        site.records.refresh()
+        running = _running(site, names, found)
+    if not running:
+        _require_ledgers(site, names)
+        where = f"{found.environment} does not run" if found.environment else "No environment runs"
+        return f"{where} this artifact now"
     if len(running) > 1:
+        places = [name for name, _ in running]
         raise UsageError(
-            f"{' and '.join(running)} run this artifact: name one, as ?env={running[-1]}"
+            f"{' and '.join(places)} run this artifact: name one, as ?env={places[-1]}"
         )
-    since = _state(site, running[0]).since
-    if since is not None and found.at < since - CLOCK_SKEW:
-        return None, f"The report is older than the promotion to {running[0]}"
-    return running[0], ""
+    name, state = running[0]
+    if state.since is not None and found.at < state.since - CLOCK_SKEW:
+        return f"The report is older than the promotion to {name}"
+    return name, state
+
+
+def _require_ledgers(site: Site, names: Sequence[str]) -> None:
+    for name in names:
+        if reason := reason_to_distrust(site.records, name):
+            raise RegistryError(reason)
+
+
+def _running(site: Site, names: Sequence[str], found: Report) -> list[tuple[str, EnvironmentState]]:
+    digests = set(map(str, found.digests))
+    states = [(name, _state(site, name)) for name in names]
+    return [(name, state) for name, state in states if state.digest in digests]
 
 
 def _state(site: Site, name: str) -> EnvironmentState:
@@ -140,28 +158,40 @@ def _decoded(body: bytes) -> object:
         raise UsageError("The report is not JSON") from error
 
 
-def _is_signed(body: bytes) -> bool:
-    """
-    Return whether the report has a signature or token of `web.deployments`.
-
-    UnauthenticatedError if it has neither, nor another token.
-    """
+def _secret() -> str | None:
     configured = shared().web.deployments
-    if configured is None:
+    return configured.secret_env.get_secret_value() if configured else None
+
+
+def _is_signed(body: bytes) -> bool:
+    """Return whether the body is signed with the secret of `web.deployments`."""
+    secret = _secret()
+    if secret is None:
         return False
-    secret = configured.secret_env.get_secret_value()
     made = f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"
+    return _same(request.headers.get("X-Signature", ""), made)
+
+
+def _has_secret() -> bool:
+    """
+    Return whether the bearer token is the secret of `web.deployments`.
+
+    UnauthenticatedError if there is a secret, and no token.
+    """
+    secret = _secret()
+    if secret is None:
+        return False
     given = BEARER.fullmatch(request.headers.get("Authorization", "").strip())
-    token = given[1] if given else ""
-    sent = ((request.headers.get("X-Signature", ""), made), (token, secret))
-    if any([secrets.compare_digest(a.encode(), b.encode()) for a, b in sent]):
-        return True
     if given is None:
         raise UnauthenticatedError(
             "Not authenticated: sign the report with the secret of web.deployments "
             "(X-Signature: sha256=…), or send it or an OIDC token as 'Authorization: Bearer …'"
         )
-    return False
+    return _same(given[1], secret)
+
+
+def _same(given: str, expected: str) -> bool:
+    return secrets.compare_digest(given.encode(), expected.encode())
 
 
 def _answer(accepted: tuple[str, ...], ignored: str | None) -> tuple[Response, int]:

@@ -25,24 +25,47 @@ _HEALTH = {
     "Degraded": Health.FAILED,
     "Missing": Health.FAILED,
 }
+# Of kustomize-controller and helm-controller: the applied resources work.
+_FLUX_SUCCESS = (
+    "ReconciliationSucceeded",
+    "InstallSucceeded",
+    "UpgradeSucceeded",
+    "TestSucceeded",
+)
+# They report new content of a source, before it is deployed.
+_FLUX_SOURCES = (
+    "ArtifactGenerator",
+    "Bucket",
+    "ExternalArtifact",
+    "GitRepository",
+    "HelmChart",
+    "HelmRepository",
+    "ImagePolicy",
+    "ImageRepository",
+    "ImageUpdateAutomation",
+    "OCIRepository",
+)
 _SERVICE = re.compile(r"dev\.cdevents\.service\.(deployed|upgraded|rolledback)\.")
 
 
-def read_report(body: object, given: Mapping[str, str], now: datetime) -> Report | None:
+def read_report(
+    body: object, given: Mapping[str, str], now: datetime, *, needs_time: bool = False
+) -> Report | None:
     """
     Read the report in the decoded JSON `body` of the request.
 
     `given` are the parameters `env` and `target` of the address, which come first. None for events
-    that say nothing about health; UsageError for content that is none of the known formats.
+    that say nothing about health; UsageError for content that is none of the known formats. A
+    report without a time is from `now`, and an error with `needs_time`.
     """
-    node = Node(body)
+    node, default = Node(body), None if needs_time else now
     event = node["data"] if node["data"]["context"] else node
     if event["context"]["type"].text:
-        found = _cdevent(event, now)
+        found = _cdevent(event, default)
     elif node["involvedObject"]:
-        found = _flux(node, now)
+        found = _flux(node, default)
     else:
-        found = _own(sent(DeploymentReport), now)
+        found = _own(sent(DeploymentReport), default)
     if found is None:
         return None
     target, digests, health, at, environment = found
@@ -62,30 +85,32 @@ def read_report(body: object, given: Mapping[str, str], now: datetime) -> Report
 _Found = tuple[str, tuple[Digest, ...], Health, datetime, str]
 
 
-def _own(body: DeploymentReport, now: datetime) -> _Found:
+def _own(body: DeploymentReport, default: datetime | None) -> _Found:
     digests = _digests([body.digest or "", *body.images])
-    at = _time(body.at, now)
+    at = _time(body.at, default)
     return body.target, digests, _HEALTH[body.health], at, body.environment or ""
 
 
-def _flux(node: Node, now: datetime) -> _Found:
+def _flux(node: Node, default: datetime | None) -> _Found | None:
     """https://fluxcd.io/flux/components/notification/events/"""
     about, metadata = node["involvedObject"], node["metadata"]
+    if about["kind"].text in _FLUX_SOURCES:
+        return None
     parts = (about["namespace"].text, about["name"].text)
     cluster = metadata["cluster"].text or "/".join(part for part in parts if part)
     texts = [metadata["digest"].text or "", metadata["revision"].text or ""]
     values = metadata.value.values() if isinstance(metadata.value, dict) else ()
     texts += [value for value in values if isinstance(value, str)]
-    health = Health.HEALTHY
+    health = Health.PROGRESSING
     if node["severity"].text == "error":
         health = Health.FAILED
-    elif "progressing" in (node["reason"].text or "").lower():
-        health = Health.PROGRESSING
-    at = _time(node["timestamp"].text, now)
+    elif node["reason"].text in _FLUX_SUCCESS:
+        health = Health.HEALTHY
+    at = _time(node["timestamp"].text, default)
     return cluster, _digests(texts), health, at, metadata["env"].text or ""
 
 
-def _cdevent(node: Node, now: datetime) -> _Found | None:
+def _cdevent(node: Node, default: datetime | None) -> _Found | None:
     context, subject = node["context"], node["subject"]
     if not _SERVICE.match(context["type"].text or ""):
         return None
@@ -97,7 +122,7 @@ def _cdevent(node: Node, now: datetime) -> _Found | None:
         version = artifact
     target = subject["source"].text or context["source"].text or ""
     environment = content["environment"]["id"].text or ""
-    at = _time(context["timestamp"].text, now)
+    at = _time(context["timestamp"].text, default)
     return target, _digests([version]), Health.HEALTHY, at, environment
 
 
@@ -106,10 +131,15 @@ def _digests(texts: Iterable[str]) -> tuple[Digest, ...]:
     return tuple(map(Digest, [*found][:_MOST_DIGESTS]))
 
 
-def _time(text: str | None, now: datetime) -> datetime:
-    """The time of an event; `now` for one without a time."""
+def _time(text: str | None, default: datetime | None) -> datetime:
+    """The time of an event; `default` for one without a time, and an error without a default."""
     if not text:
-        return now
+        if default is None:
+            raise UsageError(
+                "The signed report has no time, so it could be repeated: send 'at' in the body "
+                "('timestamp' in events)"
+            )
+        return default
     try:
         at = datetime.fromisoformat(text.replace("Z", "+00:00"))
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)

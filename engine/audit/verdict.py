@@ -15,7 +15,7 @@ def judge_digest(records: Records, environment: str, digest: Digest) -> Verdict:
     """
     head = records.heads.get(environment)
     at = head.at if head else None
-    if reason := _distrust(records, environment):
+    if reason := reason_to_distrust(records, environment):
         return Verdict(environment, digest, reasons=(reason,), at=at)
     try:
         found = records.store.arrival(environment, str(digest))
@@ -27,8 +27,8 @@ def judge_digest(records: Records, environment: str, digest: Digest) -> Verdict:
     return judge(environment, digest, state, record, unread, at)
 
 
-def _distrust(records: Records, environment: str) -> str | None:
-    """The reason not to believe the copy, as a sentence."""
+def reason_to_distrust(records: Records, environment: str) -> str | None:
+    """Return the reason not to believe the copy of a ledger, as a sentence; None if it is good."""
     if error := records.error(environment):
         return f"The ledger of {environment} cannot be read: {error}"
     head = records.heads.get(environment)

@@ -5,6 +5,7 @@ import hmac
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -74,7 +75,8 @@ def test_documented_notification_of_argo_is_a_report(stage: Stage) -> None:
     for name, value in values.items():
         body, path = body.replace(name, value), path.replace(name, value)
 
-    answer = send(stage, f"/api/v1/deployments{path}", body)
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {SECRET}"}
+    answer = stage.client.post(f"/api/v1/deployments{path}", data=body, headers=headers)
 
     assert answer.json == {"accepted": ["staging"], "ignored": None}
 
@@ -83,7 +85,12 @@ def test_documented_provider_of_flux_is_taken(stage: Stage) -> None:
     stage.site.records.refresh()
     provider = yaml.safe_load(text("Provider"))
     address = urlsplit(provider["spec"]["address"].replace("env=prod", "env=staging"))
-    event = {"involvedObject": {"name": "platform"}, "metadata": {"revision": f"v1@{DIGEST}"}}
+    event = {
+        "involvedObject": {"kind": "Kustomization", "name": "platform"},
+        "reason": "ReconciliationSucceeded",
+        "timestamp": datetime.now(UTC).isoformat(),
+        "metadata": {"revision": f"v1@{DIGEST}"},
+    }
 
     answer = send(stage, f"{address.path}?{address.query}", json.dumps(event))
 

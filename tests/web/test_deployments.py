@@ -35,14 +35,25 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def send(
-    stage: Stage, body: object, place: str = "", secret: str = SECRET, kind: str = "json"
+    stage: Stage,
+    body: object,
+    place: str = "",
+    secret: str = SECRET,
+    kind: str = "json",
+    **more: str,
 ) -> TestResponse:
+    if isinstance(body, dict) and "health" in body:
+        body = {"at": datetime.now(UTC).isoformat()} | body
     content = json.dumps(body).encode()
     mac = hmac.new(secret.encode(), content, hashlib.sha256).hexdigest()
     return stage.client.post(
         f"/api/v1/deployments{place}",
         data=content,
-        headers={"Content-Type": f"application/{kind}", "X-Signature": f"sha256={mac}"},
+        headers={
+            "Content-Type": f"application/{kind}",
+            "X-Signature": f"sha256={mac}",
+            **more,
+        },
     )
 
 
@@ -80,9 +91,38 @@ def test_foreign_and_late_reports_have_no_effect(stage: Stage) -> None:
     late = send(stage, HEALTHY | {"digest": OTHER, "at": hours_ago})
 
     assert [(a.status_code, a.json["accepted"]) for a in (foreign, late)] == [(200, [])] * 2
-    assert "does not run this artifact now" in foreign.json["ignored"]
+    assert foreign.json["ignored"] == "No environment runs this artifact now"
     assert "older than the promotion to staging" in late.json["ignored"]
     assert (staging(stage)["summary"], staging(stage)["total"]) == (None, 0)
+
+
+def test_environment_that_runs_another_artifact_is_named(stage: Stage) -> None:
+    answer = send(stage, HEALTHY | {"digest": OTHER}, "?env=staging")
+
+    assert answer.json["ignored"] == "staging does not run this artifact now"
+
+
+def test_report_right_after_the_promotion_counts(stage: Stage) -> None:
+    stage.ask("v1.1.0", "staging")
+
+    answer = send(stage, HEALTHY | {"digest": OTHER})
+
+    assert answer.json["accepted"] == ["staging"]
+
+
+def test_report_is_refused_while_the_ledger_cannot_be_read(stage: Stage) -> None:
+    (stage.folder / "registry" / "index.json").write_text("{")
+
+    unread = send(stage, HEALTHY | {"digest": OTHER}, "?env=staging")
+
+    assert unread.status_code == 503
+    assert "The ledger of staging cannot be read" in unread.json["error"]["message"]
+
+
+def test_signed_report_may_have_an_idempotency_key(stage: Stage) -> None:
+    answer = send(stage, HEALTHY, **{"Idempotency-Key": "retry-1"})
+
+    assert answer.status_code == 202
 
 
 def test_repeated_report_has_no_effect(stage: Stage) -> None:
@@ -134,8 +174,15 @@ FLUX = {
     "severity": "error",
     "reason": "HealthCheckFailed",
     "message": "timeout",
+    "timestamp": datetime.now(UTC).isoformat(),
     "metadata": {"revision": f"latest@{DIGEST}", "env": "staging"},
 }
+
+
+def flux(reason: str) -> dict[str, str]:
+    return {"severity": "info", "reason": reason}
+
+
 ARGO = {"target": "eu-1", "images": [f"acme/platform@{DIGEST}"], "health": "Degraded"}
 
 
@@ -144,12 +191,10 @@ ARGO = {"target": "eu-1", "images": [f"acme/platform@{DIGEST}"], "health": "Degr
     [
         (ARGO, "json", "eu-1", "failed"),
         (FLUX, "json", "apps/platform", "failed"),
-        (
-            FLUX | {"severity": "info", "reason": "Progressing"},
-            "json",
-            "apps/platform",
-            "progressing",
-        ),
+        (FLUX | flux("Progressing"), "json", "apps/platform", "progressing"),
+        (FLUX | flux("DependencyNotReady"), "json", "apps/platform", "progressing"),
+        (FLUX | flux("ReconciliationSucceeded"), "json", "apps/platform", "healthy"),
+        (FLUX | flux("UpgradeSucceeded"), "json", "apps/platform", "healthy"),
         (cdevent(), "json", "/cluster/eu-1", "healthy"),
         ({"specversion": "1.0", "data": cdevent()}, "cloudevents+json", "/cluster/eu-1", "healthy"),
     ],
@@ -164,8 +209,15 @@ def test_other_systems_report_in_their_own_format(
     assert (found["target"], found["health"], found["digest"]) == (target, health, DIGEST)
 
 
-def test_event_without_health_has_no_effect(stage: Stage) -> None:
-    answer = send(stage, cdevent("removed"))
+@pytest.mark.parametrize(
+    "body",
+    [
+        cdevent("removed"),
+        FLUX | flux("NewArtifact") | {"involvedObject": {"kind": "OCIRepository", "name": "x"}},
+    ],
+)
+def test_event_without_health_has_no_effect(stage: Stage, body: object) -> None:
+    answer = send(stage, body)
 
     assert (answer.status_code, answer.json["accepted"]) == (200, [])
 
@@ -177,6 +229,8 @@ def test_event_without_health_has_no_effect(stage: Stage) -> None:
         ({"target": "eu-1"}, "", "health"),
         (HEALTHY | {"health": "fine"}, "", "health"),
         ({**HEALTHY, "digest": None}, "", "names no digest"),
+        (HEALTHY | {"at": None}, "", "send 'at' in the body"),
+        ({**FLUX, "timestamp": ""}, "", "send 'at' in the body"),
         (HEALTHY | {"at": "yesterday"}, "", "is not a time"),
         (HEALTHY | {"at": "2999-01-01T00:00:00Z"}, "", "from the future"),
         (HEALTHY, "?target=eu 1", "is not a target"),
