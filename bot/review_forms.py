@@ -23,7 +23,7 @@ from bot.catalog import Catalog, may_view
 from bot.dispatcher import Dispatcher
 from bot.identity import SlackIdentities
 from bot.inbox import Origin
-from bot.listeners import wrap_click, wrap_submission
+from bot.listeners import InvalidFormError, wrap_click, wrap_submission
 from bot.modal_inputs import labelled, modal, option, read_input, text_input
 from bot.modal_opener import ModalOpener
 from bot.modals import message_modal
@@ -73,11 +73,13 @@ class ReviewForms:
 
     def submit(self, body: Body) -> None:
         view, metadata = read_form(body)
-        accepted = "" if read_input(view, "verdict") == OBJECT else "yes"
+        verdict = read_input(view, "verdict")
+        if verdict not in (ACCEPT, OBJECT):
+            raise InvalidFormError({"verdict": f"Choose '{ACCEPT}' or '{OBJECT}'"})
         arguments = {
             "record": metadata.get("record", ""),
             "target": metadata.get("target", ""),
-            "accepted": accepted,
+            "accepted": "yes" if verdict == ACCEPT else "",
             "reason": read_reason(view),
         }
         accept_form(self._dispatcher, "review", body, arguments, metadata.get("product", ""))

@@ -239,6 +239,8 @@ def test_another_person_reviews_with_a_button_that_shows_the_facts(tmp_path):
             assert said in shown
         refused = stage.submit(form, BOB, verdict="Accept it", reason=" ")
         assert "reason" in json.loads(refused.body)["errors"]
+        refused = stage.submit(form, BOB, verdict="", reason="agreed")
+        assert "Choose 'Accept it'" in json.loads(refused.body)["errors"]["verdict"]
         stage.submit(form, BOB, verdict="Object to it", reason="staging was not tested")
 
         [said] = eventually(lambda: stage.private_texts(BOB))
