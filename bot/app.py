@@ -24,7 +24,7 @@ from bot.group_lock_store import GroupLockStore
 from bot.group_locks import GroupLocks
 from bot.handlers import ActionHandlers, Kind
 from bot.home_search import HomeSearch
-from bot.identity import SlackIdentities, answering_memberships
+from bot.identity import SlackIdentities
 from bot.inbox import Inbox
 from bot.lock_actions import LockActions
 from bot.lock_banners import LockBanners
@@ -46,6 +46,7 @@ from engine.bootstrap.leader import Leader, leader_of
 from engine.bootstrap.state import open_database
 from engine.config import ServerConfig
 from engine.domain.errors import ConfigError
+from engine.domain.operator import IdentitySource
 from engine.platform import Products
 
 _LISTENERS = 32
@@ -214,10 +215,11 @@ def _build_bot(base: _Base, tokens: Tokens) -> Iterator[Bot]:
         CommandListeners(dispatcher, forms, catalog),
         InteractionListeners(dispatcher, forms, homes, identities, catalog, search),
     )
+    memberships = catalog.products.people.memberships
     parts: list[_Part] = [overviews, homes, leader, outbox, follower, banners, groups]
     with (
         _listening(tokens, [*parts, dispatcher, opener], listeners) as (app, socket),
-        answering_memberships(catalog.products, identities),
+        memberships.asking(IdentitySource.SLACK, identities.refresh_groups),
     ):
         yield Bot(app, outbox, dispatcher, messages, socket)
 

@@ -4,8 +4,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +16,6 @@ from engine.domain.errors import AuthorizationError, IdentityUnavailableError
 from engine.domain.identity import Claims, Directory
 from engine.domain.names import Names, canonical_name
 from engine.domain.operator import IdentitySource, Operator
-from engine.platform import Products
 
 _log = logging.getLogger(__name__)
 _CACHED_SECONDS = 60.0
@@ -213,23 +211,6 @@ class SlackIdentities:
             except (SlackCallError, KeyError, TypeError) as error:
                 _log.debug("%s is not found in Slack: %s", name, error)
         return f"<@{user}>" if _SLACK_USER.fullmatch(user) else ""
-
-
-@contextmanager
-def answering_memberships(products: Products, identities: SlackIdentities) -> Iterator[None]:
-    """Let every product read the groups of people in Slack again, also one that is reloaded."""
-    with ExitStack() as stack:
-
-        def ask(name: str) -> None:
-            platform = products.get(name)
-            if platform is not None:
-                members = platform.memberships
-                stack.enter_context(members.asking(IdentitySource.SLACK, identities.refresh_groups))
-
-        products.subscribe(ask)
-        for name in products:
-            ask(name)
-        yield
 
 
 def _fact_name(name: str) -> str:

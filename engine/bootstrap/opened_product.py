@@ -9,7 +9,7 @@ from engine.bootstrap.adapters import leases_of
 from engine.bootstrap.observability import count_ended
 from engine.bootstrap.state import changes_database
 from engine.changes.decisions import Changes
-from engine.changes.memberships import Memberships, People
+from engine.changes.memberships import People
 from engine.changes.sweeper import Workplace
 from engine.changes.worker import Worker
 from engine.changes.workflow import Progression
@@ -32,7 +32,7 @@ class OpenedProduct:
         self.engine = engine
         self.store: ChangeStore = SqlStore(state, engine.runner.clock, product=config.product)
         self.deployments = SqlDeployments(state, config.product)
-        self.members = Memberships(lambda: people.directory)
+        self.members = people.memberships
         self.refusals = refusals_of(config, engine)
         ends = _Ends(engine, self.store, self.refusals, stack)
         digest = config.environment_digest

@@ -15,10 +15,12 @@ class People:
     The people of a server, as the section `identity` of its file says.
 
     A reload replaces `identity` and its `directory`: read them at each use, and do not keep them.
+    All products share `memberships`, so a product that is reloaded asks the same sources at once.
     """
 
     def __init__(self, identity: Identity) -> None:
         self.replace(identity)
+        self.memberships = Memberships(lambda: self.directory)
 
     def replace(self, identity: Identity) -> None:
         """Identify people by `identity` from now on."""

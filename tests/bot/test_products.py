@@ -2,11 +2,9 @@
 
 import json
 import socket
-from dataclasses import replace
 
 import pytest
 
-from engine.changes.memberships import Memberships
 from engine.domain.artifact import Tag
 from engine.domain.change import ChangeState
 from engine.domain.operator import IdentitySource, Operator
@@ -274,14 +272,13 @@ def test_dead_registry_does_not_delay_the_status_of_other_products(tmp_path):
 
 
 @pytest.mark.requirement("SL-003")
-def test_reloaded_product_asks_slack_who_a_person_is(company):
-    known = company.products["checkout"]
-    fresh = replace(known, memberships=Memberships(lambda: known.engine.directory))
-    company.products.update({**company.products, "checkout": fresh}, {})
+def test_every_product_asks_slack_who_a_person_is_before_it_works(company):
+    shared = company.products.people.memberships
     company.slack.users[BOB]["deleted"] = True
     bob = Operator("bob@acme.com", f"slack:T01ACME/{BOB}", IdentitySource.SLACK, verified=True)
 
-    assert not fresh.memberships.regroup(bob).verified
+    assert all(each.memberships is shared for each in company.products.values())
+    assert not shared.regroup(bob).verified
 
 
 def test_commands_for_the_terminal_name_the_product(company):
