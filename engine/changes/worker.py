@@ -135,8 +135,13 @@ class Worker:
         """Seconds until the next poll, or until a change that failed here may be tried again."""
         pause, now = self.wakeups.pause(self.pace.poll), time.monotonic()
         with self._counting:
-            self._left = {change: until for change, until in self._left.items() if until > now}
-            return min([pause, *(until - now for until in self._left.values())])
+            return min([pause, *(until - now for until in self._left.values() if until > now)])
+
+    def _leave(self, change: Change) -> None:
+        now = time.monotonic()
+        with self._counting:
+            left = {each: until for each, until in self._left.items() if until > now}
+            self._left = {**left, change.id: now + self.pace.retry}
 
     def _accepts(self, product: str, change_id: str) -> bool:
         """Whether this server has `product`, a thread free for it, and may try the change."""
@@ -170,8 +175,7 @@ class Worker:
             _log.info("change %s of %s is handed back", change.id, change.place)
         except PromotionError as error:
             _log.warning("change %s of %s is retried: %s", change.id, change.place, error)
-            with self._counting:
-                self._left[change.id] = time.monotonic() + self.pace.retry
+            self._leave(change)
         self.store.release(change.id, worker)
         if settled:
             place.settled(settled)
