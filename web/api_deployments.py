@@ -84,7 +84,7 @@ def report() -> tuple[Response, int]:
         return _answer((), running)
     place, state = running
     deployment = Deployment(found.target, state.digest or "", found.health, found.at)
-    if not site.platform.deployments.add(place, deployment, now):
+    if not site.platform.deployments.add(place, deployment, state.since or now):
         return _answer((), f"A report of {found.target} in {place} is as new, or newer")
     summary = rollout(state, site.platform.deployments.of(place))
     if summary is not None:

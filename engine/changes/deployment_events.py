@@ -10,6 +10,8 @@ from engine.ports.change_store import ChangeStore, Event
 DEPLOYED = "deployment_reported"
 # Reports follow a promotion within hours, so its change is among the newest.
 _CHANGES = 50
+# Clusters may fail and recover for months, and the feed shows a bounded number of events.
+_KEPT = 20
 
 
 def record_rollout(
@@ -21,7 +23,7 @@ def record_rollout(
         if record is None or (change.target, change.record_id) != (environment, record):
             continue
         if last_rollout(store.events_of(change.id)) != details:
-            store.add_events(change.id, [(DEPLOYED, details)])
+            store.add_events(change.id, [(DEPLOYED, details)], keep=_KEPT)
         return
 
 

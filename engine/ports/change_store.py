@@ -97,8 +97,12 @@ class ChangeStore(Protocol):
         """List the newest 1,000 events of one change, oldest first."""
         ...
 
-    def add_events(self, change_id: str, events: Sequence[Note]) -> None:
-        """Add events to the feed without a move, for example that a gate started."""
+    def add_events(self, change_id: str, events: Sequence[Note], keep: int | None = None) -> None:
+        """
+        Add events to the feed without a move, for example that a gate started.
+
+        With `keep`, older events of the same kind and change are removed beyond that number.
+        """
         ...
 
     def keep_output(self, change_id: str, gate: GateKind, output: bytes) -> None:

@@ -14,10 +14,12 @@ class Deployments(Protocol):
     Losing it is harmless. Methods raise StoreUnavailableError if it is unusable.
     """
 
-    def add(self, environment: str, deployment: Deployment, now: datetime) -> bool:
+    def add(self, environment: str, deployment: Deployment, since: datetime) -> bool:
         """
         Store a report; False without a change if a report of its target is as new, or newer.
 
+        `since` is the time (UTC) of the promotion: targets without a report later than 30 days
+        before it are forgotten.
         UsageError if the environment has too many targets.
         """
         ...
@@ -34,7 +36,7 @@ class Deployments(Protocol):
 class NoDeployments:
     """Implements `Deployments` without reports."""
 
-    def add(self, environment: str, deployment: Deployment, now: datetime) -> bool:  # noqa: ARG002 - none
+    def add(self, environment: str, deployment: Deployment, since: datetime) -> bool:  # noqa: ARG002 - none
         return False
 
     def of(self, environment: str) -> tuple[Deployment, ...]:  # noqa: ARG002 - none

@@ -34,12 +34,18 @@ def test_products_and_environments_are_separate(databases: Databases) -> None:
     assert other.all() == {"staging": (REPORT,)}
 
 
-def test_target_without_a_report_for_long_is_forgotten(databases: Databases) -> None:
+def test_target_without_a_report_in_the_month_before_the_promotion_is_forgotten(
+    databases: Databases,
+) -> None:
     store = SqlDeployments(databases.state())
     store.add("prod", REPORT, NOON)
     later = NOON + timedelta(days=31)
 
-    store.add("prod", replace(REPORT, target="eu-2", at=later), later)
+    store.add("prod", replace(REPORT, target="eu-2", at=later), NOON)
+    kept = [each.target for each in store.of("prod")]
+    store.add("prod", replace(REPORT, target="eu-2", at=later + MINUTE), later)
+
+    assert kept == ["eu-1", "eu-2"]
 
     assert [each.target for each in store.of("prod")] == ["eu-2"]
 

@@ -113,3 +113,16 @@ def test_a_verification_is_recalled_by_what_it_depends_on(store):
 
     assert store.recall("digest+settings") == {"mode": "keyless"}
     assert store.recall("digest+other settings") is None
+
+
+def test_older_events_of_a_kind_are_removed_beyond_the_number_to_keep(store):
+    mine, other = store.add(change("v1.2.3"), None), store.add(change("v1.2.4"), None)
+    for each in (mine, other):
+        store.add_events(each.id, [("gate_started", {}), ("report", {"n": -1})])
+
+    for number in range(5):
+        store.add_events(mine.id, [("report", {"n": number})], keep=3)
+
+    kept = [(event.kind, event.details.get("n")) for event in store.events_of(mine.id)]
+    assert kept == [("gate_started", None), ("report", 2), ("report", 3), ("report", 4)]
+    assert len(store.events_of(other.id)) == 2

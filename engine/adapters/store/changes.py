@@ -125,10 +125,12 @@ class SqlStore:
         with self._database.read() as db:
             return tuple(rows.events_of(db, change_id, _STORY))
 
-    def add_events(self, change_id: str, events: Sequence[Note]) -> None:
+    def add_events(self, change_id: str, events: Sequence[Note], keep: int | None = None) -> None:
         now = self._clock.now()
         with self._database.write() as db:
             rows.add_events(db, change_id, now, events)
+            for kind, _ in events if keep is not None else ():
+                db.execute(sql.FORGET_EVENTS, [change_id, kind, change_id, kind, keep])
 
     def keep_output(self, change_id: str, gate: GateKind, output: bytes) -> None:
         """Of a longer one, head and tail are kept. Where no change is added, old ones go here."""

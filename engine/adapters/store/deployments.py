@@ -11,7 +11,7 @@ from engine.domain.product import UNNAMED, qualified, unqualified
 from engine.runtime.database import Database
 
 MOST_TARGETS = 200
-# A target that reported nothing for so long is not counted any more.
+# A target that reported nothing for so long before a promotion is not counted any more.
 _KEPT = timedelta(days=30)
 _LIST = "SELECT environment, target, digest, health, at FROM deployments"
 _KEEP = """
@@ -29,10 +29,10 @@ class SqlDeployments:
         self._database = database
         self._product = product
 
-    def add(self, environment: str, deployment: Deployment, now: datetime) -> bool:
+    def add(self, environment: str, deployment: Deployment, since: datetime) -> bool:
         place = qualified(self._product, environment)
         with self._database.write() as db:
-            old = [place, micros(now - _KEPT)]
+            old = [place, micros(since - _KEPT)]
             db.execute("DELETE FROM deployments WHERE environment = ? AND at < ?", old)
             found = db.execute("SELECT target, at FROM deployments WHERE environment = ?", [place])
             times = dict(found.fetchall())
@@ -41,8 +41,8 @@ class SqlDeployments:
             if deployment.target not in times and len(times) >= MOST_TARGETS:
                 raise UsageError(
                     f"{environment} has {MOST_TARGETS} targets already: report a target under a "
-                    f"name that stays the same. The report of the others ends after {_KEPT.days} "
-                    "days without one"
+                    "name that stays the same. A promotion forgets targets without a report in the "
+                    f"{_KEPT.days} days before it"
                 )
             row = [self._product, place, deployment.target, deployment.digest]
             db.execute(_KEEP, [*row, deployment.health.value, micros(deployment.at)])

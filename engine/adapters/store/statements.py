@@ -49,6 +49,12 @@ WHERE change_id NOT LIKE '%/%'
 FORGET_UNNAMED_CLAIMS = "DELETE FROM claims WHERE target NOT LIKE '%/%'"
 
 ADD_EVENT = "INSERT INTO events (change_id, kind, at, details) VALUES (?, ?, ?, ?)"
+FORGET_EVENTS = """
+DELETE FROM events WHERE change_id = ? AND kind = ? AND sequence <= (
+    SELECT sequence FROM events WHERE change_id = ? AND kind = ?
+    ORDER BY sequence DESC LIMIT 1 OFFSET ?
+)
+"""
 EVENTS = """
 SELECT sequence, change_id, kind, at, details FROM events
 WHERE sequence > ? ORDER BY sequence LIMIT ?
