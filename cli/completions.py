@@ -8,6 +8,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from engine.config import ProductChoice
@@ -21,6 +22,10 @@ _MOST = 200
 # The largest page of a server.
 _PAGE = 500
 _Items = Iterable[tuple[str, str]]
+
+
+class _Unnamed(ProductChoice):
+    """A manifest that was found without being named; a stranger may have written it."""
 
 
 def answer_shell(command: click.Command, arguments: list[str]) -> int:
@@ -69,11 +74,20 @@ def _complete(
 def _choice(ctx: click.Context) -> ProductChoice:
     """The manifest of the command, or the one of a directory above."""
     chosen: ProductChoice = ctx.params["manifest"]
-    if chosen.file.exists() or os.environ.get("FLOE_SERVER"):
+    if _is_named(ctx):
         return chosen
-    from cli.nearest_manifest import manifest_above
+    from cli.nearest_manifest import manifest_above, refuse_foreign
 
-    return ProductChoice(manifest_above(chosen.file.absolute().parent) or chosen.file, chosen.name)
+    file = chosen.file.absolute()
+    if file.exists():
+        refuse_foreign(file)
+        return _Unnamed(chosen.file, chosen.name)
+    return _Unnamed(manifest_above(file.parent) or chosen.file, chosen.name)
+
+
+def _is_named(ctx: click.Context) -> bool:
+    named = ctx.get_parameter_source("manifest") is not ParameterSource.DEFAULT
+    return named or bool(os.environ.get("FLOE_SERVER", "").strip())
 
 
 def _environments(chosen: ProductChoice) -> _Items:
@@ -88,31 +102,39 @@ def _environments(chosen: ProductChoice) -> _Items:
 
 def _versions(chosen: ProductChoice) -> _Items:
     from cli.remote.selection import through_server
-    from engine.bootstrap import open_engine
+    from engine.bootstrap.completion import published_versions
     from engine.domain.trace import trace_id
 
     with through_server(trace_id(), chosen) as server:
         if server:
             page = server.versions(None, _PAGE, None).document
             return [(each.version, each.description) for each in page.versions]
-    with open_engine(_load(chosen), needs=()) as engine:
-        return [(version, "") for version in engine.versions.tags(()).environments]
+    return [(version, "") for version in published_versions(_load_to_read(chosen))]
 
 
 def _changes(chosen: ProductChoice) -> _Items:
     from cli.remote.selection import through_server
-    from engine.bootstrap import changes_in_flight, open_engine
+    from engine.bootstrap.completion import open_changes
     from engine.domain.trace import trace_id
 
     with through_server(trace_id(), chosen) as server:
         if server:
-            found = server.changes(False, _MOST).document
+            found = server.changes(False, _MOST).document.changes
             return [(each.change_id, f"{each.version} to {each.target}") for each in found]
-    config = _load(chosen)
-    with open_engine(config, needs=()) as engine:
-        pending = changes_in_flight(config, engine)
+    pending = open_changes(_load_to_read(chosen))
     return [(each.id, f"{each.version} to {each.target}") for each in pending]
 
 
 def _load(chosen: ProductChoice) -> "Config":
     return chosen.load(os.environ)
+
+
+def _load_to_read(chosen: ProductChoice) -> "Config":
+    """ConfigError for an unnamed manifest with addresses: they could get secrets of a person."""
+    from engine.bootstrap.completion import is_local
+    from engine.domain.errors import ConfigError
+
+    config = _load(chosen)
+    if isinstance(chosen, _Unnamed) and not is_local(config):
+        raise ConfigError(f"{chosen.file} is not named, so nothing is sent to its hosts")
+    return config

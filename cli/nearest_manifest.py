@@ -19,12 +19,13 @@ def manifest_above(folder: Path) -> Path | None:
         place = place.parent
         found = place / NAME
         if found.is_file():
-            _refuse_foreign(found)
+            refuse_foreign(found)
             return found
     return None
 
 
-def _refuse_foreign(file: Path) -> None:
+def refuse_foreign(file: Path) -> None:
+    """Raise ConfigError for a file, or a link to one, of a user other than this one and root."""
     # A link of another user could choose among the files of this one.
     owners = {file.lstat().st_uid, file.stat().st_uid}
     if owners - {0, os.getuid()}:

@@ -1,7 +1,11 @@
 """Shells complete environments, versions and changes; errors are silent."""
 
+import os
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -87,9 +91,65 @@ def test_registry_that_does_not_answer_delays_nobody(tmp_path: Path) -> None:
     floe = Floe.on("oci://192.0.2.1/acme/platform", tmp_path)
     begun = time.monotonic()
 
-    assert completed(floe, "floe platform promote v") == []
+    assert completed(floe, "floe platform promote --manifest manifest.yaml v") == []
     # The timeout of this registry is 20 seconds.
     assert time.monotonic() - begun < 15
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[str, list[str]]]:
+    """The address of a host, and the requests that it has got."""
+    got: list[str] = []
+
+    class Host(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            got.append(self.headers.get("Authorization", ""))
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Host) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}", got
+        server.shutdown()
+        thread.join()
+
+
+UNTRUSTED = """\
+apiVersion: floe.dev/v1
+kind: Manifest
+artifacts:
+  registry: {uri: "oci://%s/acme/platform", auth: {type: token, token_env: GITHUB_TOKEN}}
+  promotion: {environments: [{name: dev}, {name: prod}]}
+"""
+
+
+@pytest.mark.parametrize("place", [".", "below"])
+def test_secret_is_sent_only_to_hosts_of_a_named_manifest(
+    tmp_path: Path, asked: tuple[str, list[str]], place: str
+) -> None:
+    address, got = asked
+    (tmp_path / "manifest.yaml").write_text(UNTRUSTED % address)
+    (tmp_path / place).mkdir(exist_ok=True)
+    floe = Floe(tmp_path / place, {"GITHUB_TOKEN": "secret"})
+
+    for line in ("promote v", "promote v1 --to ", "cancel c", "status --env "):
+        completed(floe, f"floe platform {line}")
+    unnamed = list(got)
+    environments = completed(floe, "floe platform lock p")
+    completed(floe, f"floe platform promote --manifest {tmp_path}/manifest.yaml v")
+
+    assert (unnamed, environments, got[:1] != []) == ([], ["prod"], True)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_manifest_of_another_user_completes_nothing(floe: Floe) -> None:
+    os.chown(floe.folder / "manifest.yaml", 12345, 12345)
+
+    assert completed(floe, "floe platform lock p") == []
+    assert completed(floe, "floe platform lock --manifest manifest.yaml p") == ["prod"]
 
 
 @pytest.mark.timeout(180)
