@@ -145,6 +145,9 @@ def show(
 def _watch(ask: Callable[[], Answer], output: str) -> Answer:
     """Show the change until its end; the exit code is then that of the change."""
     ended = watching.watch(ask, lambda found: not found.document.open, silent=output == "json")
+    if ended.document is None:
+        # Ctrl-C ended the watching and not the change.
+        return ended
     return replace(ended, exit_code=exit_code(ended.document.error))
 
 

@@ -63,6 +63,16 @@ def test_watched_change_ends_with_its_exit_code(team: Team) -> None:
     assert "Promoted v1.0.0 from dev to staging" in ended.out.splitlines()
 
 
+def test_watching_a_change_ends_with_ctrl_c(team: Team) -> None:
+    process = team.alice.start("changes", "show", team.request_prod(), "--watch")
+    next_line(process, "Waiting for approval")
+
+    process.send_signal(signal.SIGINT)
+    ended = finish(process)
+
+    assert (ended.code, ended.err) == (130, "")
+
+
 def test_watched_document_is_printed_once_at_the_end(team: Team) -> None:
     change = team.request_prod()
     process = team.alice.start("changes", "show", change, "-w", "-o", "json")
@@ -138,6 +148,16 @@ def test_page_of_the_manifest_is_opened_for_a_product(floe: Floe, browser: Path)
 
     assert done.document["url"] == "https://floe.acme.com/changes/c-1"
     assert (done.code, done.document["success"], done.document["error"]) == (0, True, None)
+
+
+def test_output_of_the_browser_is_not_in_the_document(floe: Floe, browser: Path) -> None:
+    browser.write_text("#!/bin/sh\necho Opening in existing browser session.\n")
+    floe.environ.update(FLOE_SERVER="https://floe.example.com", BROWSER=f"{browser} %s")
+
+    done = floe.run("open", "-o", "json")
+
+    assert done.document["url"] == "https://floe.example.com/"
+    assert "existing browser session" in done.err
 
 
 def test_unknown_page_is_refused_with_the_setting(floe: Floe) -> None:
