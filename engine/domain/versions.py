@@ -246,6 +246,8 @@ def _following(
         reached = any(having) if target.any_source else all(having)
         if not reached or target.name in names or row is None or not row.known:
             continue
+        if row.state.version == version:
+            continue
         stopped = held & (path.required(target.name) | sources | {target.name}) or left & sources
         if not stopped and not _is_older(version, row):
             yield target.name

@@ -1,6 +1,7 @@
 """Reads the versions of a repository, for one command or for the many readers of a server."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
@@ -151,12 +152,23 @@ class VersionReader:
         known = self._known
         if known is not None and not self._is_due(known, statuses):
             return known
+        begun = time.monotonic()
         listing = self._begun(statuses)
         wait([listing], patience_seconds)
+        if self._began_too_early(listing, statuses):
+            listing = self._begun(statuses)
+            spent = time.monotonic() - begun
+            wait([listing], patience_seconds and max(patience_seconds - spent, 0))
         failed = listing.done() and listing.exception() is not None
         if failed and self._known is None:
             listing.result()
         return self._known
+
+    def _began_too_early(self, listing: "Future[_Listed]", statuses: Statuses | None) -> bool:
+        """Whether another reader began `listing`, before the moves that `statuses` show."""
+        if not listing.done() or listing.exception() is not None:
+            return False
+        return self._is_due(listing.result(), statuses)
 
     def _is_due(self, known: _Listed, statuses: Statuses | None) -> bool:
         old = self._runner.clock.now() - known.at > _FRESH
@@ -192,16 +204,17 @@ class VersionReader:
             if each.presence in (Presence.WAS, Presence.PUBLISHED)
             and each.environment in tags.rolled_back
         ]
-        unknown = [each for each in asked if each not in self._rollbacks]
+        # Other threads may replace the cache, which is never changed.
+        cached = self._rollbacks
+        unknown = [each for each in asked if each not in cached]
         names = sorted({name for _, (_, name) in unknown})
         pool, ledger = self._runner.pool, self._runner.ledger
         heads = dict(zip(names, pool.map(ledger.head, names), strict=True))
         found = pool.map(lambda each: self._was_left(heads[each[1][1]], *each[1]), unknown)
-        if len(self._rollbacks) > _KEPT_ROLLBACKS:
-            self._rollbacks.clear()
         # Only another move of the environment can change them.
-        known = self._rollbacks | dict(zip(unknown, found, strict=True))
-        self._rollbacks |= known
+        new = dict(zip(unknown, found, strict=True))
+        known = cached | new
+        self._rollbacks = known if len(known) <= _KEPT_ROLLBACKS else new
         return frozenset(each[1] for each in asked if known[each])
 
     def _was_left(self, head: LedgerEntry | None, version: str, name: str) -> bool:
