@@ -97,9 +97,15 @@ def test_last_documents_under_the_tag_of_cosign_are_read(tmp_path):
 def test_attachments_of_other_kinds_are_not_mentioned(tmp_path):
     sbom = bundle(attestation({}, "https://cyclonedx.org/bom"))
     raw = referrer(ARTIFACT.manifest, "application/vnd.cyclonedx+json", b"{}")
-    strange = bundle_image(b"no JSON", ARTIFACT.manifest)
 
-    assert read(tmp_path, sbom, raw, strange) == VexStatements()
+    assert read(tmp_path, sbom, raw) == VexStatements()
+
+
+def test_unreadable_attachment_is_named_and_does_not_stop_others(tmp_path):
+    found = read(tmp_path, bundle(), bundle_image(b"no JSON", ARTIFACT.manifest))
+
+    assert len(found.statements) == 1
+    assert "nothing says that it is a document" in found.ignored[0]
 
 
 def push_attached(stage: Stage, attached: Artifact) -> None:

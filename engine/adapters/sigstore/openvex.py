@@ -65,7 +65,8 @@ def read_signed_vex(
     """
     The statements about `artifact` in documents that one of `keys` signed.
 
-    None of them clears a finding if a document is unread, because it may be newer.
+    None of them clears a finding if a document is unread, because it may be newer. An unreadable
+    attachment that does not say that it is a document is only named.
     """
     found: list[VexStatement] = []
     foreign: list[str] = []
@@ -104,8 +105,8 @@ class _Layer:
             raise _Foreign(f"a layer of the type {self.layer.media_type}, not an attestation")
         if self.layer.size > MAX_BUNDLE_BYTES:
             raise Refused(f"has {self.layer.size} bytes: at most {MAX_BUNDLE_BYTES} are read")
+        budget.left -= self.layer.size
         content = registry.blob(self.layer.digest, MAX_BUNDLE_BYTES)
-        budget.left -= len(content)
         envelope = parse(Envelope, content, "its envelope")
         return _verified(envelope, artifact, keys, self.layer.digest[:19])
 
@@ -135,11 +136,14 @@ class _Referrer:
             content = self.attached.bundle(registry, artifact)
             budget.left -= len(content or b"")
             bundle = parse(Bundle, content, "its bundle") if content else None
-        except Refused:
+        except RegistryAnswerError:
+            # It may have been read up to this limit.
+            budget.left -= MAX_BUNDLE_BYTES
+            raise
+        except Refused as refused:
             if PREDICATE_TYPE in listed.annotations:
                 raise
-            # Nothing says that it is a document: it may be anything else.
-            return ()
+            raise _Foreign(f"{refused}; nothing says that it is a document") from refused
         envelope = bundle.dsse_envelope if bundle else None
         return _verified(envelope, artifact, keys, listed.digest[:19]) if envelope else ()
 
