@@ -34,7 +34,7 @@ class AnsweringCommand(click.Command):
 
 def usage_failure(error: click.ClickException, arguments: Sequence[str]) -> int:
     """Print a usage error, with `--output json` as a document too; return the exit code."""
-    message, context = error.format_message(), getattr(error, "ctx", None)
+    message, context = _explained(error), getattr(error, "ctx", None)
 
     def say() -> None:
         if wants_json(arguments):
@@ -46,6 +46,19 @@ def usage_failure(error: click.ClickException, arguments: Sequence[str]) -> int:
             click.UsageError(printable(message), context).show()
 
     return written(say, error.exit_code)
+
+
+def _explained(error: click.ClickException) -> str:
+    """The message, with all words of the command if a word could stand for the missing option."""
+    message = error.format_message()
+    if not isinstance(error, click.MissingParameter) or not error.ctx or not error.param:
+        return message
+    context, missing = error.ctx, error.param
+    given = [each for each in context.command.params if isinstance(each, click.Argument)]
+    if not any(missing.name in getattr(each, "instead_of", ()) for each in given):
+        return message
+    words = " ".join(each.make_metavar(context) for each in given)
+    return f"{message.rstrip('.')}: {context.command_path} {re.sub(r'[][]', '', words)}"
 
 
 def interrupted(arguments: Sequence[str]) -> int:

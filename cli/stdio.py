@@ -8,8 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import TextIOWrapper
+from itertools import accumulate
 from threading import Lock
 from typing import Literal, TextIO
+from unicodedata import combining, east_asian_width
 
 import click
 
@@ -88,11 +90,21 @@ def columns(stream: TextIO) -> int:
     return _COLUMNS
 
 
+def width(text: str) -> int:
+    """Return the columns of `text` on a terminal."""
+    if text.isascii():
+        return len(text)
+    wide = sum(east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(map(bool, map(combining, text)))
+
+
 def show_passing(text: str) -> bool:
     """Show `text` on a terminal until the next output on it; return False without a terminal."""
     if not moves_cursor(sys.stderr):
         return False
-    line = text[: columns(sys.stderr) - 1]
+    ends = accumulate(map(width, text))
+    room = columns(sys.stderr) - 1
+    line = text[: sum(end <= room for end in ends)]
     shown = click.style(line, dim=True) if wants_colour(sys.stderr) else line
     with _PASSING.lock, suppress(OSError):
         click.echo(f"{_CLEAR}{shown}", nl=False, err=True, color=True)

@@ -28,7 +28,7 @@ from engine.responses.versions import VersionsResponse
     help="Only versions that are or were in this environment.",
     shell_complete=completions.environments,
 )
-@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 500), default=rendering.LIMIT, show_default=True)
 @click.option(
     "--after",
     metavar="VERSION",
@@ -68,7 +68,7 @@ def _versions(
             remark(printable(f"Changes in flight are not shown: {error}"))
             pending = ()
     page = replace(page, rows=with_changes(page.rows, pending))
-    return rendering.render(VersionsResponse.of(page, rows, trace))
+    return rendering.render(VersionsResponse.of(page, rows, trace), environment, limit)
 
 
 def _failure(trace: str, error: PromotionError) -> Answer:

@@ -204,7 +204,9 @@ class Commands:
 
     def versions(self, environment: str | None, limit: int, after: str | None) -> Answer:
         query = {"environment": environment, "limit": str(limit), "after": after}
-        return published.render(read(VersionsResponse, self.api.get("versions", query)))
+        return published.render(
+            read(VersionsResponse, self.api.get("versions", query)), environment, limit
+        )
 
     def windows(self, environment: str | None) -> list[EnvironmentWindows]:
         rows = self._rows(environment)

@@ -3,9 +3,8 @@
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from unicodedata import combining, east_asian_width
 
-from cli.stdio import columns
+from cli.stdio import columns, width
 
 _GAP = "  "
 # A narrower column of sentences is hard to read.
@@ -21,19 +20,19 @@ def show(heads: Row, rows: Sequence[Row]) -> list[str]:
     that do not fit stand below their row. No digest and no other word is divided.
     """
     lines = [heads, *rows]
-    widths = [max(_width(line[column]) for line in lines) for column in range(len(heads))]
+    widths = [max(width(line[column]) for line in lines) for column in range(len(heads))]
     room = columns(sys.stdout)
     if not sys.stdout.isatty() or _whole(widths) <= room:
         return [_joined(line, widths) for line in lines]
     left = room - _whole([*widths[:-1], 0])
-    if left >= max(_LEAST_TEXT, *(_width(word) for line in lines for word in line[-1].split())):
+    if left >= max(_LEAST_TEXT, *(width(word) for line in lines for word in line[-1].split())):
         return [wrapped for line in lines for wrapped in _wrap_last(line, widths, left)]
     fitting = max((n for n in range(1, len(heads)) if _whole(widths[:n]) <= room), default=1)
     return [each for line in lines for each in _stacked(line, widths[:fitting], room)]
 
 
 def _joined(cells: Row, widths: Sequence[int]) -> str:
-    padded = (f"{cell}{' ' * (w - _width(cell))}" for cell, w in zip(cells, widths, strict=True))
+    padded = (f"{cell}{' ' * (w - width(cell))}" for cell, w in zip(cells, widths, strict=True))
     return _GAP.join(padded).rstrip()
 
 
@@ -56,7 +55,7 @@ def _wrapped(text: str, room: int) -> list[str]:
     lines: list[str] = []
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and _width(longer) <= room:
+        if lines and width(longer) <= room:
             lines[-1] = longer
         else:
             lines.append(word)
@@ -65,14 +64,6 @@ def _wrapped(text: str, room: int) -> list[str]:
 
 def _whole(widths: Sequence[int]) -> int:
     return sum(widths) + len(_GAP) * (len(widths) - 1)
-
-
-def _width(text: str) -> int:
-    """The columns of `text` on a terminal."""
-    if text.isascii():
-        return len(text)
-    wide = sum(east_asian_width(char) in "WF" for char in text)
-    return len(text) + wide - sum(map(bool, map(combining, text)))
 
 
 def when(at: datetime | None) -> str:

@@ -55,7 +55,8 @@ def test_an_incident_in_short_forms(floe: Floe) -> None:
     [
         (("lock", "staging", "INC-1", "more"), "Got unexpected extra argument (more)"),
         (("lock", "staging", "--env", "prod", "--reason", "x"), "extra argument (staging)"),
-        (("lock",), "Missing option '--env'"),
+        (("lock",), "Missing option '--env': floe lock ENV REASON"),
+        (("rollback", "staging"), "Missing option '--env': floe rollback VERSION ENV REASON"),
         (("lock", "staging"), "floe lock --env staging --reason 'why'"),
         (("promote", "v1.0.0"), "Missing option '--to'"),
         (("lock", "staging", "\udcff"), "not valid UTF-8"),

@@ -51,9 +51,16 @@ def test_each_page_names_the_next_one(floe: Floe) -> None:
     first = floe.run(*LIST, "--limit", "3")
     last = floe.run(*LIST, "--limit", "3", "--after", "v1.2.0")
 
-    assert "3 of 5 versions. Older ones: floe platform versions --after v1.2.0" in first.out
+    command = "floe platform versions --limit 3 --after v1.2.0"
+    assert f"3 of 5 versions. Older ones: {command}\n" in first.out
     assert "Older ones" not in last.out
     assert [line.split()[0] for line in last.out.splitlines()[1:]] == ["v1.1.0", "v1.0.0"]
+
+
+def test_next_page_is_of_the_same_environment(floe: Floe) -> None:
+    first = floe.run(*LIST, "--env", "staging", "--limit", "1")
+
+    assert "floe platform versions --env staging --limit 1 --after v1.3.0\n" in first.out
 
 
 def test_versions_of_one_environment_as_json(floe: Floe) -> None:
@@ -125,7 +132,10 @@ def test_server_answers_the_same_and_knows_what_is_under_way(tmp_path: Path) -> 
 
     assert asked.code == 14, asked.err
     assert answers[0] == answers[1]
-    assert "1 of 2 versions. Older ones: floe platform versions --after v1.1.0" in answers[0].out
+    assert (
+        "1 of 2 versions. Older ones: floe platform versions --limit 1 --after v1.1.0"
+        in answers[0].out
+    )
     assert pages[0]["versions"] == pages[1]["versions"]
     [cell] = [c for c in pages[0]["versions"][1]["environments"] if c["environment"] == "prod"]
     assert cell["state"] == "in flight"
