@@ -1,10 +1,13 @@
 """Tables, colours and progress at a terminal."""
 
 import re
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from cli.stdio import clear_passing, show_passing
 from tests.builders import image
 from tests.peers import oci_layout
 from tests.scenarios.commands import Floe
@@ -179,3 +182,24 @@ def test_answers_say_what_is_replaced(tmp_path: Path) -> None:
         "  staging: v1.1.0 → v1.0.0",
     ]
     assert done.out.splitlines()[1] == "  staging: v1.1.0 → v1.0.0"
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("abcdefghijkl", "abcdefghi"), ("検査中です", "検査中で")]
+)
+def test_passing_line_is_cut_by_columns(
+    monkeypatch: pytest.MonkeyPatch, text: str, shown: str
+) -> None:
+    for name, value in (("COLUMNS", "10"), ("NO_COLOR", "1"), ("TERM", "xterm")):
+        monkeypatch.setenv(name, value)
+
+    with redirect_stderr(Terminal()) as screen:
+        show_passing(text)
+        clear_passing()
+
+    assert screen.getvalue() == f"{CLEARED}{shown}{CLEARED}"
