@@ -49,11 +49,7 @@ def send(
     return stage.client.post(
         f"/api/v1/deployments{place}",
         data=content,
-        headers={
-            "Content-Type": f"application/{kind}",
-            "X-Signature": f"sha256={mac}",
-            **more,
-        },
+        headers={"Content-Type": f"application/{kind}", "X-Signature": f"sha256={mac}"} | more,
     )
 
 
@@ -92,14 +88,10 @@ def test_foreign_and_late_reports_have_no_effect(stage: Stage) -> None:
 
     assert [(a.status_code, a.json["accepted"]) for a in (foreign, late)] == [(200, [])] * 2
     assert foreign.json["ignored"] == "No environment runs this artifact now"
+    named = send(stage, HEALTHY, "?env=staging")
+    assert named.json["ignored"] == "staging does not run this artifact now"
     assert "older than the promotion to staging" in late.json["ignored"]
     assert (staging(stage)["summary"], staging(stage)["total"]) == (None, 0)
-
-
-def test_environment_that_runs_another_artifact_is_named(stage: Stage) -> None:
-    answer = send(stage, HEALTHY | {"digest": OTHER}, "?env=staging")
-
-    assert answer.json["ignored"] == "staging does not run this artifact now"
 
 
 def test_report_right_after_the_promotion_counts(stage: Stage) -> None:
@@ -117,6 +109,18 @@ def test_report_is_refused_while_the_ledger_cannot_be_read(stage: Stage) -> None
 
     assert unread.status_code == 503
     assert "The ledger of staging cannot be read" in unread.json["error"]["message"]
+
+
+def test_report_is_refused_while_the_ledger_lost_entries(stage: Stage) -> None:
+    index = stage.folder / "registry" / "index.json"
+    before = index.read_bytes()
+    stage.ask("v1.1.0", "staging")
+    index.write_bytes(before)
+
+    answer = send(stage, HEALTHY | {"digest": OTHER}, "?env=staging")
+
+    assert answer.status_code == 503
+    assert staging(stage)["total"] == 0
 
 
 def test_signed_report_may_have_an_idempotency_key(stage: Stage) -> None:
