@@ -277,7 +277,7 @@ def test_second_review_changes_nothing(tmp_path):
         assert buttons(reminder) == ["floe_review"]
         review_elsewhere(stage, record)
 
-        stage.submit(form, BOB, reason="it was right")
+        stage.submit(form, BOB, verdict="Accept it", reason="it was right")
 
         [said] = eventually(lambda: stage.private_texts(BOB))
         assert "has no open review: nothing was changed" in said
