@@ -194,7 +194,7 @@ ARGO = {"target": "eu-1", "images": [f"acme/platform@{DIGEST}"], "health": "Degr
 @pytest.mark.parametrize(
     ("body", "kind", "target", "health"),
     [
-        (ARGO, "json", "eu-1", "failed"),
+        (lambda: ARGO, "json", "eu-1", "failed"),
         (FLUX, "json", "apps/platform", "failed"),
         (FLUX | flux("Progressing"), "json", "apps/platform", "progressing"),
         (FLUX | flux("DependencyNotReady"), "json", "apps/platform", "progressing"),
@@ -205,10 +205,10 @@ ARGO = {"target": "eu-1", "images": [f"acme/platform@{DIGEST}"], "health": "Degr
     ],
 )
 def test_other_systems_report_in_their_own_format(
-    stage: Stage, body: object, kind: str, target: str, health: str
+    stage: Stage, body: Any, kind: str, target: str, health: str
 ) -> None:
-    # Events name the time of the test.
-    answer = send(stage, body() if callable(body) else body, kind=kind)
+    now = {"timestamp": datetime.now(UTC).isoformat()}
+    answer = send(stage, body() if callable(body) else body | now, kind=kind)
 
     assert answer.json == {"accepted": ["staging"], "ignored": None}
     [found] = staging(stage)["targets"]
