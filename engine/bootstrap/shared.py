@@ -55,7 +55,7 @@ class Shared:
         return self.once(("threads", host), self._start_threads)
 
     def transport(self, registry: RemoteRegistry) -> Any:
-        """The connections to the host of `registry`; they carry nobody's credentials."""
+        """The connections to the host of `registry`; requests over them carry no credentials."""
         remote = import_module("engine.adapters.registry.remote.transport")
         facts = (registry.scheme, registry.host, registry.ca_file, registry.verify)
 
