@@ -47,17 +47,14 @@ from bot.parse import (
 )
 from bot.recent_products import RecentProducts
 from bot.waiver_forms import WAIVE_FORM, parse_waive, waive_form
-from engine.domain.errors import PromotionError, VersionNotPromotedError
+from engine.domain.errors import PromotionError
 from engine.domain.operator import Operator
 from engine.domain.parsing import parse_rollback_request
 from engine.domain.plan import Effect, GateMode, Plan
-from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.release_errors import HOLDING
 from engine.domain.trace import trace_id
-from engine.platform import Platform
 from engine.ports import NO_PROGRESS
 
-_HISTORY_LIMIT = 50
 _REASON_PENDING = "not entered yet"
 _CHOICES: Mapping[str, ChoiceForm] = {
     "promote": promote_form,
@@ -191,7 +188,7 @@ class Forms:
         platform = self._catalog.products.named(command.product)
         rendering = self._catalog.rendering(command.product)
         path, title = platform.engine.path, f"Roll back {command.target}"
-        version = command.version or _version_before(platform, command.target)
+        version = command.version or platform.engine.versions.before(command.target)
         request = parse_rollback_request(
             path,
             version,
@@ -240,22 +237,6 @@ def _blocked_rollback(
         line = code(rendering.command("rollback", version, command.target, options), 400)
         text += f"\nIn an incident, {escape(' or '.join(groups))} can skip this: {line}"
     return message_modal(f"Roll back {command.target}", text)
-
-
-def _version_before(platform: Platform, target: str) -> str:
-    """The promoted version before the running one, never one just rolled back from."""
-    moves = [
-        entry.record
-        for entry in platform.engine.history(target, _HISTORY_LIMIT)
-        if isinstance(entry.record, PromotionRecord | RollbackRecord)
-    ]
-    promoted = [each.version for each in moves if isinstance(each, PromotionRecord)]
-    running = moves[0].version if moves else None
-    older = promoted[promoted.index(running) :] if running in promoted else []
-    before = next((version for version in older if version != running), None)
-    if before is None:
-        raise VersionNotPromotedError(f"'{target}' has no earlier version to roll back to")
-    return before
 
 
 def _draft(parsed: object) -> Draft:

@@ -152,13 +152,9 @@ class ActionHandlers:
         rendering = self._catalog.rendering(action.product)
         request = replace(request, asked_at=accepted_at(action))
         plan = platform.engine.plan(request, NO_PROGRESS, GateMode.LIST)
-        running = plan.previous.digest if plan.previous else ""
-        if isinstance(request, RollbackRequest) and action.argument("running") not in ("", running):
-            version = plan.previous.version if plan.previous else "nothing"
-            raise ConflictError(
-                f"'{request.target}' now runs {version}, so the impact you saw is out of date. "
-                "Send the command again"
-            )
+        seen = action.argument("running") if isinstance(request, RollbackRequest) else ""
+        if seen and (moved := plan.moved_since(seen)):
+            raise ConflictError(f"{moved}. Send the command again")
         if plan.effect is Effect.NOTHING and not plan.error:
             place = rendering.place(request.target)
             if isinstance(request, WaiveRequest):

@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from engine.api import Engine
+from engine.changes.approvals import with_approval
 from engine.changes.decisions import Changes
 from engine.changes.foreground import Foreground
 from engine.changes.gate_events import kept_output
 from engine.changes.memberships import Memberships, People
 from engine.changes.worker import Worker
 from engine.changes.workflow import Progression
-from engine.checks.authorization import granted_via
+from engine.checks.authorization import granted_via, judge_right
 from engine.checks.ballots import find_ballots
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, UsageError
+from engine.domain.finding import Finding
 from engine.domain.gate import GateKind
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
@@ -68,10 +70,19 @@ class Platform:
         """
         return kept_output(self.store, run, gate, trace_of or self._trace_of)
 
+    def may_promote(self, operator: Operator, environment: str) -> Finding:
+        """Judge whether the rules allow `operator` to promote to `environment` or roll it back."""
+        target = self.engine.path.environment(environment)
+        return judge_right(operator, target, self.engine.rights, "promote to")
+
     def may_lock(self, operator: Operator, environment: str) -> bool:
         """Whether the rules allow `operator` to lock `environment`."""
         target, rights = self.engine.path.environment(environment), self.engine.rights
         return bool(granted_via(operator, target, rights)) or rights.may_lock(operator)
+
+    def completes(self, change: Change, operator: Operator) -> bool:
+        """Whether the approval of `operator`, who may approve, is the last that `change` needs."""
+        return not with_approval(self.engine.runner, change, operator, "").missing_approvals
 
     def may_approve(self, operator: Operator) -> bool:
         """Whether the rules allow `operator` to approve changes of some environment."""

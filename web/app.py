@@ -23,8 +23,9 @@ from web.api_deployments import reports
 from web.api_hand_off import hand_off
 from web.api_products import catalog
 from web.api_queries import api
-from web.authentication import SESSION_SECONDS, may_operate, may_view, visitor
+from web.authentication import SESSION_SECONDS, may_operate, may_promote, may_view, visitor
 from web.badges import waiting
+from web.change_requests import change_requests
 from web.csrf import form_token
 from web.error_handlers import answer_failures
 from web.form_actions import deeds
@@ -99,7 +100,7 @@ def _register(app: Flask, several: bool) -> None:
     for blueprint in of_product:
         app.register_blueprint(blueprint)
     place = "/p/<product>" if several else None
-    for blueprint in (pages, deeds):
+    for blueprint in (pages, deeds, change_requests):
         app.register_blueprint(blueprint, url_prefix=place)
     if several:
         app.register_blueprint(matrix)
@@ -159,6 +160,7 @@ def _prepare_templates(app: Flask, site: Shared) -> None:
         form_token=form_token,
         visitor=visitor,
         operates=lambda: may_operate(visitor()),
+        promotes=may_promote,
         waiting=waiting,
         can_sign_in=isinstance(site.web.auth, OidcSignIn),
         decides=not isinstance(site.web.auth, NoSignIn),

@@ -150,6 +150,12 @@ def may_operate(operator: Operator | None) -> bool:
     return operator is not None and the_site().platform.engine.rights.may_operate(operator)
 
 
+def may_promote(environment: str) -> bool:
+    """Return whether the visitor may promote to `environment` and roll it back."""
+    person = visitor()
+    return person is not None and not the_site().platform.may_promote(person, environment).blocks
+
+
 def must_operate(operator: Operator, action: str) -> None:
     """Raise unless `identity.operators` lists `operator`; the error names `action`."""
     if may_operate(operator):

@@ -120,6 +120,26 @@ def waiting(change: Change) -> str:
             return state.value.replace("_", " ")
 
 
+def question(change: Change, *, last: bool) -> str:
+    """Ask whether to approve `change`; `last` says whether that carries it out."""
+    verb = f"Promote {change.version} to {change.target}?"
+    if change.action == "rollback":
+        verb = f"Roll {change.target} back to {change.version}?"
+    elif change.waiver is not None:
+        verb = f"Waive {change.waiver.shown} in {change.target}?"
+    if not last:
+        others = max(change.missing_approvals - 1, 1)
+        return (
+            f"{verb} {others} more approval{'s are' if others > 1 else ' is'} needed after yours."
+        )
+    starts = (
+        f"it starts {moment(change.scheduled_at)}"
+        if change.scheduled_at
+        else "this starts immediately"
+    )
+    return f"{verb} Yours is the last approval needed: {starts}."
+
+
 def _until(change: Change) -> str:
     return f" until {moment(change.opens_at)}" if change.opens_at else ""
 

@@ -23,7 +23,7 @@ from web.csrf import check_form
 from web.pages import change_of
 from web.site import the_site
 
-_FACE = "web"
+FACE = "web"
 
 deeds = Blueprint("deeds", __name__)
 
@@ -40,7 +40,7 @@ def only_people() -> None:
 def approve(change_id: str) -> Response:
     site, change = the_site(), change_of(change_id)
     done = f"You approved {change.version} for {change.target}"
-    return _done(change_id, done, lambda who: site.platform.changes.approve(change_id, who, _FACE))
+    return _done(change_id, done, lambda who: site.platform.changes.approve(change_id, who, FACE))
 
 
 @deeds.post("/changes/<change_id>/reject")
@@ -49,7 +49,7 @@ def reject(change_id: str) -> Response:
 
     def act(who: Operator) -> None:
         reason = reason_text(request.form.get("reason", ""))
-        site.platform.changes.reject(change_id, who, reason, _FACE)
+        site.platform.changes.reject(change_id, who, reason, FACE)
 
     return _done(change_id, f"You rejected {change.version} for {change.target}", act)
 
@@ -58,7 +58,7 @@ def reject(change_id: str) -> Response:
 def cancel(change_id: str) -> Response:
     site, change = the_site(), change_of(change_id)
     done = f"You cancelled {change.version} for {change.target}"
-    return _done(change_id, done, lambda who: site.platform.changes.cancel(change_id, who, _FACE))
+    return _done(change_id, done, lambda who: site.platform.changes.cancel(change_id, who, FACE))
 
 
 @deeds.post("/changes/<change_id>/reschedule")
@@ -67,7 +67,7 @@ def reschedule(change_id: str) -> Response:
 
     def act(who: Operator) -> None:
         at = parse_scheduled_time(request.form.get("at", ""), site.platform.engine.now())
-        site.platform.changes.schedule.reschedule(change_id, who, at, _FACE)
+        site.platform.changes.schedule.reschedule(change_id, who, at, FACE)
 
     return _done(change_id, f"You moved {change.version} for {change.target} to another time", act)
 

@@ -16,6 +16,7 @@ from engine.domain.selection import Selection
 from engine.responses.common import ErrorInfo
 from engine.responses.record import RecordResponse
 from web.authentication import may_look, must_view, visitor
+from web.badges import question
 from web.change_timeline import progress, steps
 from web.dashboard import cards, obstacles
 from web.history_query import asked, cursor
@@ -120,7 +121,7 @@ def change(change_id: str) -> str:
         proof=None if seen.error else _proof(site, found),
         thread=None if seen.error else _thread(found),
         lock=_lock(site, found),
-        may_approve=_may_approve(site, found),
+        ask=_question(site, found),
         own=_own(found),
         approved=_approved(found),
         now=_now(),
@@ -140,6 +141,7 @@ def environment(name: str) -> str:
         rules=site.platform.engine.path.environment(name),
         seen=seen,
         card=next((c for c in cards(site, seen, at) if c.status.name == name), None),
+        right=None if (person := visitor()) is None else site.platform.may_promote(person, name),
         rows=_past(site, Selection(environment=name), _PAGE),
         now=at,
     )
@@ -269,9 +271,12 @@ def _thread(found: Change) -> str | None:
         return None
 
 
-def _may_approve(site: Site, found: Change) -> bool:
+def _question(site: Site, found: Change) -> str | None:
+    """Return what the visitor is asked before they approve; None if they may not."""
     person = visitor()
-    return person is not None and site.platform.changes.awaits(found, person)
+    if person is None or not site.platform.changes.awaits(found, person):
+        return None
+    return question(found, last=site.platform.completes(found, person))
 
 
 def _own(found: Change) -> bool:

@@ -48,8 +48,14 @@ def authorization(request: Request, context: Context) -> Finding:
     Without one, every operator is authorized at the command line, and through a server every
     operator in a rule of the manifest.
     """
-    via = granted_via(request.operator, context.target, context.rights)
-    return passed(_NAME, via) if via else _block(request, context)
+    verb = _VERBS[type(request)]
+    return judge_right(request.operator, context.target, context.rights, verb)
+
+
+def judge_right(operator: Operator, target: Environment, rights: Rights, verb: str) -> Finding:
+    """Judge whether `operator` may `verb` (such as "promote to") the environment `target`."""
+    via = granted_via(operator, target, rights)
+    return passed(_NAME, via) if via else _refuse(operator, target, verb)
 
 
 @reads()
@@ -137,13 +143,16 @@ def _unverified_holder(held: LockState) -> bool:
 
 
 def _block(request: Request, context: Context) -> Finding:
-    operator = request.operator
-    rules = context.target.authorization or Authorization()
+    return _refuse(request.operator, context.target, _VERBS[type(request)])
+
+
+def _refuse(operator: Operator, target: Environment, verb: str) -> Finding:
+    rules = target.authorization or Authorization()
     needed, named = sorted(rules.allowed_groups or ()), sorted(rules.allowed_operators or ())
     return blocked(
         _NAME,
         f"Unauthorized: Operator '{operator.name}' is not authorized to "
-        f"{_VERBS[type(request)]} '{request.target}'. {_why(request, context)}",
+        f"{verb} '{target}'. {_why(operator, target)}",
         AuthorizationError,
         {
             "operator": operator.name,
@@ -164,8 +173,8 @@ def _admitting_line(operator: Operator, named: list[str], target: str) -> str:
     )
 
 
-def _why(request: Request, context: Context) -> str:
-    operator, rules = request.operator, context.target.authorization
+def _why(operator: Operator, target: Environment) -> str:
+    rules = target.authorization
     sentences: list[str] = []
     needed = sorted((rules and rules.allowed_groups) or ())
     named = sorted((rules and rules.allowed_operators) or ())
@@ -178,10 +187,10 @@ def _why(request: Request, context: Context) -> str:
             f"The identity '{operator.id}' is not verified: {why_unverified(operator)}."
         )
     elif sentences:
-        sentences.append(_admitting_line(operator, named, request.target))
+        sentences.append(_admitting_line(operator, named, target.name))
     else:
         sentences.append(
-            f"'{request.target}' has no authorization, and no rule of manifest.yaml names you. "
+            f"'{target}' has no authorization, and no rule of manifest.yaml names you. "
             "Ask to be added to a group under identity.groups."
         )
     return " ".join(sentences)

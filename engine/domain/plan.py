@@ -151,6 +151,16 @@ class Plan:
             {"required": self.approvals_required, "given": len(self.approvals)},
         )
 
+    def moved_since(self, running: str) -> str:
+        """
+        Say that the target no longer runs the digest `running` (empty: nothing), which a person saw
+        in a preview; empty if it still does.
+        """
+        if running == (self.previous.digest if self.previous else ""):
+            return ""
+        version = self.previous.version if self.previous else "nothing"
+        return f"'{self.request.target}' now runs {version}, so the impact you saw is out of date"
+
     @property
     def blockers(self) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.blocks)

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from engine.context.source_facts import find_rollback
 from engine.domain.artifact import Version
-from engine.domain.errors import RegistryError
+from engine.domain.errors import RegistryError, VersionNotPromotedError
 from engine.domain.ledger import LedgerEntry
 from engine.domain.parsing import parse_version
+from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.status import EnvironmentStatus
 from engine.domain.versions import (
     Place,
@@ -30,6 +31,8 @@ Statuses = Sequence[EnvironmentStatus]
 # A repository may have thousands of tags. Builds of the last minute may be missing.
 _FRESH = timedelta(minutes=1)
 _KEPT_ROLLBACKS = 10_000
+# The records in which the version before the running one is looked for.
+_MOVES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,22 @@ class VersionReader:
         if not withdrawn:
             return rows
         return place_versions(self._runner.path, tags, statuses, versions, withdrawn)
+
+    def before(self, environment: str) -> str:
+        """
+        Find the promoted version before the running one, never one just rolled back from.
+
+        VersionNotPromotedError if the newest 50 records have none.
+        """
+        records = (each.record for each in self._runner.ledger.history(environment, _MOVES))
+        moves = [each for each in records if isinstance(each, PromotionRecord | RollbackRecord)]
+        promoted = [each.version for each in moves if isinstance(each, PromotionRecord)]
+        running = moves[0].version if moves else None
+        older = promoted[promoted.index(running) :] if running in promoted else []
+        found = next((version for version in older if version != running), None)
+        if found is None:
+            raise VersionNotPromotedError(f"'{environment}' has no earlier version to roll back to")
+        return found
 
     def search(self, text: str, limit: int, patience_seconds: float) -> tuple[VersionRow, ...]:
         """

@@ -49,6 +49,8 @@ def test_second_person_signs_in_and_approves(browser: Browser, tmp_path: Path) -
             try:
                 with page_of(browser, url) as page:
                     sign_in(page, f"/changes/{change.id}", "alice")
+                    page.get_by_text("Approve…").click()
+                    expect(page.get_by_text("this starts immediately")).to_be_visible()
                     page.get_by_role("button", name="Approve v1.0.0 for prod").click()
 
                     expect(page.get_by_role("status")).to_contain_text("You approved v1.0.0")

@@ -50,6 +50,8 @@ def test_change_can_be_approved_with_the_keyboard_alone(
     ):
         page.goto(f"/changes/{change.id}")
 
+        tab_to(page, "Approve…")
+        page.keyboard.press("Enter")
         tab_to(page, "Approve v1.0.0 for prod")
         page.keyboard.press("Enter")
 

@@ -55,6 +55,7 @@ def test_person_approves_a_change_from_the_table(browser: Browser, shop: Company
             row(page, "checkout").get_by_role("link", name="checkout", exact=True).click()
             page.wait_for_url("**/p/checkout/")
             page.get_by_role("link", name="→ v1.0.0 awaiting 1 of 1").first.click()
+            page.get_by_text("Approve…").click()
             page.get_by_role("button", name="Approve v1.0.0 for staging").click()
             expect(page.get_by_role("status")).to_contain_text("You approved v1.0.0")
             expect(page.locator("li.done", has_text="execution")).to_be_visible()

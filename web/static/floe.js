@@ -38,6 +38,19 @@
   }
   if (document.querySelector("[data-live]")) watch();
 
+  // What a reader opened stays open when its part of the page is fetched again.
+  const opened = new Set();
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.open) opened.add(target.id);
+    else opened.delete(target.id);
+  }, true);
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of opened) {
+      const part = document.getElementById(id);
+      if (part) part.open = true;
+    }
+  });
+
   // The address keeps the search, for reloading and sharing.
   const find = document.querySelector(".find");
   if (find) find.addEventListener("input", () => {

@@ -1,0 +1,216 @@
+"""Promote and roll back on the page: a form, a preview of its effect, and the request."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response as AnyResponse
+
+from engine.domain.errors import (
+    AuthorizationError,
+    ConflictError,
+    PromotionError,
+    RegistryError,
+    VersionNotPromotedError,
+)
+from engine.domain.operator import Operator
+from engine.domain.overrides import Overrides
+from engine.domain.parsing import (
+    parse_incident,
+    parse_promotion_request,
+    parse_rollback_request,
+)
+from engine.domain.plan import Effect, GateMode, Plan
+from engine.domain.release_errors import HOLDING
+from engine.domain.request import PromotionRequest, RollbackRequest
+from engine.domain.scheduled_time import parse_scheduled_time
+from engine.domain.trace import trace_id
+from engine.domain.versions import Presence
+from engine.ports import NO_PROGRESS
+from web.authentication import visitor
+from web.form_actions import FACE, only_people
+from web.pages import admit
+from web.site import NoSuchPageError, Site, the_site
+
+_PENDING = "not entered yet"
+_LISTED = 100
+_SEARCHED = 2000
+_PATIENCE_SECONDS = 2.0
+# The fields that travel in an address, back to a form that was refused, and their length there.
+_FIELDS, _KEPT = ("version", "incident", "at", "reason"), 500
+_PATH = "/environments/<name>/<any(promote, rollback):verb>"
+
+change_requests = Blueprint("change_requests", __name__)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The plan of a request that nobody has sent yet, and `breakable` if an incident skips it."""
+
+    plan: Plan
+    breakable: bool
+
+    @property
+    def running(self) -> str:
+        return self.plan.previous.digest if self.plan.previous else ""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the version runs already."""
+        return self.plan.effect is Effect.NOTHING and not self.plan.error
+
+    @property
+    def ready(self) -> bool:
+        return not (self.nothing or self.plan.error)
+
+
+@change_requests.before_request
+def guard() -> AnyResponse | None:
+    """Admit readers to the forms, and signed-in people with a form token to the request."""
+    if request.method == "POST":
+        only_people()
+        return None
+    return admit()
+
+
+@change_requests.get(_PATH)
+def show(name: str, verb: str) -> Response:
+    """
+    Show the form, and the preview of the `version` in the address.
+
+    The address of a preview is stable, also with `incident` and `reason`.
+    """
+    site, given = the_site(), request.args
+    person = _must_promote(site, name, verb)
+    preview, problem = None, None
+    if given.get("version"):
+        try:
+            preview = _preview(site, name, verb, person, given)
+        except PromotionError as error:
+            problem = error
+    versions, newest = _candidates(site, name, verb)
+    page = render_template(
+        "change_request.html",
+        name=name,
+        verb=verb,
+        given=given,
+        preview=preview,
+        problem=problem,
+        versions=versions,
+        newest=newest,
+        rules=site.platform.engine.path.environment(name),
+        status=site.board.look().row(name),
+        key=secrets.token_urlsafe(16),
+        now=site.platform.engine.now(),
+    )
+    return Response(page, problem.http_status if problem else 200)
+
+
+@change_requests.post(_PATH)
+def submit(name: str, verb: str) -> AnyResponse:
+    """Submit the request of a preview once, if its environment still runs what was shown."""
+    site, given, person = the_site(), request.form, visitor()
+    if person is None:
+        raise AuthorizationError("Sign in first: nothing was done")
+    try:
+        place = _submit(site, _environment(site, name), verb, person, given)
+    except PromotionError as error:
+        flash(str(error)[:600], "bad")
+        kept = {key: given[key][:_KEPT] for key in _FIELDS if given.get(key)}
+        place = f"{url_for('change_requests.show', name=name, verb=verb)}?{urlencode(kept)}"
+    site.platform.worker.wake()
+    site.board.expire()
+    return redirect(place, 303)
+
+
+def _submit(site: Site, name: str, verb: str, person: Operator, given: MultiDict[str, str]) -> str:
+    platform, now = site.platform, site.platform.engine.now()
+    form = f"form:{person.id} {given.get('key', '')[:64]}"
+    # Looked up first: the request itself moves the environment that its preview showed.
+    if (known := platform.store.recall(form)) is not None:
+        return url_for("pages.change", change_id=str(known["change"]))
+    wanted = _parse(site, name, verb, person, given, given.get("reason", ""))
+    blocked = platform.may_promote(person, name).blocks
+    if not blocked:
+        plan = platform.engine.plan(wanted, NO_PROGRESS, GateMode.LIST)
+        if moved := plan.moved_since(given.get("running", "")):
+            raise ConflictError(f"{moved}. Nothing was done: look at it again")
+        blocked = bool(plan.blockers)
+    change = platform.changes.submit(wanted, FACE, form, {"quiet": True} if blocked else {})
+    platform.store.remember(form, {"change": change.id}, now)
+    if change.trace_id == wanted.trace_id:
+        flash(f"You requested {change.version} for {change.target}", "good")
+    else:
+        flash(
+            f"Nothing new was started: {change.requester.name} requested {change.version} for "
+            f"{change.target} before, and it is still open",
+            "info",
+        )
+    return url_for("pages.change", change_id=change.id)
+
+
+def _environment(site: Site, name: str) -> str:
+    if name not in site.platform.engine.path.names:
+        raise NoSuchPageError(f"Environment '{name}' does not exist")
+    return name
+
+
+def _must_promote(site: Site, name: str, verb: str) -> Operator:
+    """Return the visitor; an error says why they may not, and who may."""
+    person = visitor()
+    if person is None:
+        option = "--to" if verb == "promote" else "--env"
+        raise AuthorizationError(
+            "This page is read-only, because no sign-in is configured. Run: floe platform "
+            f"{verb} VERSION {option} {name}"
+        )
+    right = site.platform.may_promote(person, _environment(site, name))
+    if right.blocks:
+        raise AuthorizationError(right.reason)
+    return person
+
+
+def _parse(
+    site: Site, name: str, verb: str, person: Operator, given: Mapping[str, str], reason: str
+) -> PromotionRequest | RollbackRequest:
+    engine, trace = site.platform.engine, trace_id(request.headers.get("traceparent"))
+    version, said = given.get("version", "").strip(), given.get("incident", "").strip()
+    incident = parse_incident(bool(said), said)
+    if verb == "rollback":
+        return parse_rollback_request(engine.path, version, name, person, trace, reason, incident)
+    overrides = Overrides(reason=reason if incident else "", incident=incident)
+    wanted = parse_promotion_request(engine.path, version, None, name, person, trace, overrides)
+    at = given.get("at", "").strip()
+    return replace(wanted, scheduled_at=parse_scheduled_time(at, engine.now()) if at else None)
+
+
+def _preview(
+    site: Site, name: str, verb: str, person: Operator, given: Mapping[str, str]
+) -> Preview:
+    asked = {key: value for key, value in given.items() if key != "at"}
+    wanted = _parse(site, name, verb, person, asked, _PENDING)
+    plan = site.platform.engine.plan(wanted, NO_PROGRESS, GateMode.LIST)
+    held = all(each.error and issubclass(each.error, HOLDING) for each in plan.blockers)
+    rules = site.platform.engine.path.environment(name).break_glass
+    return Preview(plan, bool(plan.blockers) and held and rules is not None)
+
+
+def _candidates(site: Site, name: str, verb: str) -> tuple[tuple[str, ...], str | None]:
+    """Return the newest versions that can go there, and the one to propose."""
+    versions = site.platform.engine.versions
+    try:
+        rows = versions.search("", _SEARCHED, _PATIENCE_SECONDS)
+    except RegistryError:
+        rows = ()
+    if verb == "promote":
+        found = tuple(row.version for row in rows if name in row.promotable_to)[:_LISTED]
+        return found, next(iter(found), None)
+    was = {(row.version, each.environment): each.presence for row in rows for each in row.places}
+    found = tuple(row.version for row in rows if was[row.version, name] is Presence.WAS)[:_LISTED]
+    try:
+        return found, versions.before(name)
+    except (RegistryError, VersionNotPromotedError):
+        return found, next(iter(found), None)
