@@ -152,10 +152,13 @@ def _prepare_templates(app: Flask, site: Shared) -> None:
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.finalize = _finalize
     helpers: dict[str, Callable[..., object]] = {
-        name: getattr(formatting, name) for name in ("ago", "moment", "short", "size", "span")
+        name: getattr(formatting, name)
+        for name in ("ago", "breakable", "moment", "short", "size", "span", "spoken")
     }
     helpers["lines"] = lambda text: formatting.lines(_commands(text))
-    environment.filters.update(helpers, iso_time=iso_time, described=describe)
+    environment.filters.update(
+        helpers, iso_time=iso_time, at=formatting.time_element, described=describe
+    )
     environment.globals.update(
         form_token=form_token,
         visitor=visitor,

@@ -42,7 +42,7 @@ def chips(
     health: Rollout | None = None,
 ) -> tuple[Chip, ...]:
     """Return the badges of a row; `entry` is the first environment, which builds publish to."""
-    found = [*_in_flight(pending), *_reviews(row, now), *_health(health)]
+    found = [*_in_flight(pending), *_reviews(row, now), *filter(None, [health_chip(health)])]
     if row.error:
         found.append(Chip("cannot be read", "bad", str(row.error)))
     found += [Chip(each.partition(":")[0], "bad", each) for each in row.intrusions]
@@ -178,12 +178,13 @@ def _soon(at: datetime, now: datetime) -> str:
     return f"{at:%H:%M} UTC" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M} UTC"
 
 
-def _health(found: Rollout | None) -> Iterator[Chip]:
-    """How far the running version is deployed, as the systems that deploy it reported."""
-    if found is not None:
-        complete = found.healthy == found.total
-        tone = "bad" if found.failed else "good" if complete else "info"
-        yield Chip(found.text.partition(":")[0], tone, found.text)
+def health_chip(found: Rollout | None) -> Chip | None:
+    """Return how far a version is deployed, as the systems that deploy it reported."""
+    if found is None:
+        return None
+    complete = found.healthy == found.total
+    tone = "bad" if found.failed else "good" if complete else "info"
+    return Chip(found.text.partition(":")[0], tone, found.text)
 
 
 def _missing(row: EnvironmentStatus) -> Iterator[Chip]:

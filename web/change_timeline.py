@@ -11,7 +11,7 @@ from engine.changes.checkpoint_events import checkpoint_text
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import PromotionError
 from engine.domain.gate import GateKind, GateResult
-from web.formatting import Prepared, terminal
+from web.formatting import Prepared, spoken, terminal
 from web.site import Site
 
 _STEPS = ("request", "checks", "approval", "execution")
@@ -132,7 +132,7 @@ def _gate(
     ran = () if result else site.platform.store.gate_seconds(change.target, kind)
     output = site.platform.store.output(change.id, kind)
     return GateView(
-        gate=name.replace("_", " "),
+        gate=spoken(name),
         result=result,
         started=None if result else started,
         usual_seconds=median(ran) if ran else None,
@@ -166,11 +166,11 @@ def _label(kind: str) -> str:
 def _describe(details: Mapping[str, JsonValue]) -> str:
     result = details.get("result")
     if isinstance(result, dict):
-        return f"{str(result.get('gate')).replace('_', ' ')} {result.get('status')}"
+        return f"{spoken(str(result.get('gate')))} {result.get('status')}"
     if "root" in details:
         return checkpoint_text(details)
     if "gate" in details:
-        return str(details["gate"]).replace("_", " ")
+        return spoken(str(details["gate"]))
     named = ("why", "reason", "differences", "summary")
     found = next((details[name] for name in named if details.get(name)), "")
     return "; ".join(map(str, found)) if isinstance(found, list) else str(found)

@@ -1,4 +1,4 @@
-"""The dashboard: environments along the path, and blockers."""
+"""The dashboard: environments along the path, blockers, and problems."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,21 +21,31 @@ _FAILED = frozenset(
 )
 _RECENTLY = timedelta(hours=24)
 _LOOKBACK = 50
+# Side by side; of a longer path, only the last ones have cards.
+_MOST_CARDS = 4
+_LAST = 3
 
 
 @dataclass(frozen=True)
 class Card:
-    """An environment. `entry` marks the first one, `incoming` an open change to it."""
+    """
+    An environment. `entry` marks the first one, `incoming` an open change to it, and `end` one that
+    no other follows. `large` ones matter most; the others of a long path are shown as rows. In
+    `failing` ones, a system that deploys reported a failure.
+    """
 
     status: EnvironmentStatus
     chips: tuple[Chip, ...]
     entry: bool
     incoming: bool
+    end: bool
+    large: bool
+    failing: bool
 
 
 @dataclass(frozen=True)
 class Obstacle:
-    """A blocker, with its change or environment."""
+    """A blocker or problem, with its change or environment."""
 
     text: str
     why: str
@@ -46,12 +56,26 @@ class Obstacle:
 
 
 def cards(site: Site, seen: Seen, now: datetime) -> tuple[Card, ...]:
-    return tuple(_card(site, seen, row, now) for row in seen.rows)
+    path = site.platform.engine.path
+    names = [row.name for row in seen.rows]
+    passed = {source.name for name in path.names for source in path.sources(name)}
+    ends = {name for name in names if name not in passed}
+    large = names if len(names) <= _MOST_CARDS else ends.union(names[-_LAST:])
+    return tuple(
+        _card(site, seen, row, now, end=row.name in ends, large=row.name in large)
+        for row in seen.rows
+    )
 
 
-def obstacles(site: Site, seen: Seen) -> tuple[Obstacle, ...]:
-    """List blockers: locks and drift, then waiting changes, then failures since yesterday."""
-    return (*_places(seen), *map(_waiting, seen.pending), *_failures(site, seen))
+def obstacles(seen: Seen) -> tuple[Obstacle, ...]:
+    """List current blockers: unreadable, locked and closed environments, then missing approvals."""
+    awaiting = (each for each in seen.pending if each.state is ChangeState.AWAITING_APPROVAL)
+    return (*_places(seen), *map(_waiting, awaiting))
+
+
+def problems(site: Site, seen: Seen) -> tuple[Obstacle, ...]:
+    """List drift, and failures since yesterday, which block nothing."""
+    return (*_drifts(seen), *_failures(site, seen))
 
 
 def failures(site: Site, limit: int = _LOOKBACK) -> tuple[Change, ...]:
@@ -66,18 +90,22 @@ def failures(site: Site, limit: int = _LOOKBACK) -> tuple[Change, ...]:
     return tuple(found)
 
 
-def _card(site: Site, seen: Seen, row: EnvironmentStatus, now: datetime) -> Card:
+def _card(
+    site: Site, seen: Seen, row: EnvironmentStatus, now: datetime, *, end: bool, large: bool
+) -> Card:
     path = site.platform.engine.path
     sources = path.sources(row.name) if row.name in path.names else ()
     pending = seen.pending_to(row.name)
     before = [found for each in sources if (found := seen.row(each.name))] if row.known else []
     behind = max((_behind(site, row, each) for each in before), default=0)
-    record, health = _record(site, row), _health(site, row)
+    record, health = _record(site, row), health_of(site, row)
     shown = chips(row, pending, record, behind, now, entry=not sources, health=health)
-    return Card(row, shown, not sources, bool(pending))
+    failing = health is not None and bool(health.failed)
+    return Card(row, shown, not sources, bool(pending), end, large, failing)
 
 
-def _health(site: Site, row: EnvironmentStatus) -> Rollout | None:
+def health_of(site: Site, row: EnvironmentStatus) -> Rollout | None:
+    """Return the health of the running version; None if it is not known."""
     try:
         return rollout(row.state, site.platform.deployments.of(row.name))
     except PromotionError:
@@ -124,6 +152,10 @@ def _places(seen: Seen) -> Iterator[Obstacle]:
             yield Obstacle(by, row.lock.reason, "warn", row.name, at=row.lock.at)
         if row.window and row.window.closed_by:
             yield Obstacle(row.window.note, row.window.explanation, "warn", row.name)
+
+
+def _drifts(seen: Seen) -> Iterator[Obstacle]:
+    for row in seen.rows:
         if row.drifted:
             why = f"{row.deviation}. To put it back: {row.restore_command}"
             yield Obstacle("drifted", why, "bad", row.name)

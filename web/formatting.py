@@ -3,9 +3,14 @@
 import re
 from datetime import UTC, datetime
 
-from engine.domain.text import printable
+from markupsafe import Markup
+
+from engine.domain.text import iso_time, printable
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# Versions up to this length fit into one line.
+_LONG = 14
+_SEPARATOR = re.compile(r"(?<=[-._])")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -48,6 +53,22 @@ def brief(at: datetime | None, now: datetime) -> str:
 
 def moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def time_element(at: datetime) -> Markup:
+    """Return HTML that the browser shows in the time zone of the reader."""
+    return Markup('<time datetime="{}">{}</time>').format(iso_time(at), moment(at))
+
+
+def spoken(name: str) -> str:
+    """Write the name of a gate or check as people say it: `Security scan`."""
+    return name.replace("_", " ").capitalize()
+
+
+def breakable(version: str) -> Markup:
+    """Let a long version break after its separators only."""
+    shown = printable(version)
+    return Markup("<wbr>").join(_SEPARATOR.split(shown) if len(shown) > _LONG else [shown])
 
 
 def short(digest: str | None) -> str:

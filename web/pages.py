@@ -18,7 +18,7 @@ from engine.responses.record import RecordResponse
 from web.authentication import may_look, must_view, visitor
 from web.badges import question
 from web.change_timeline import progress, steps
-from web.dashboard import cards, obstacles
+from web.dashboard import cards, obstacles, problems
 from web.history_query import asked, cursor
 from web.history_rows import PastRow, past
 from web.site import NoSuchPageError, Site, shared, the_site
@@ -48,7 +48,8 @@ def now() -> str:
         "now.html",
         seen=seen,
         cards=cards(site, seen, at),
-        obstacles=obstacles(site, seen),
+        obstacles=obstacles(seen),
+        problems=problems(site, seen),
         versions=newest(site, seen),
         recent=_past(site, Selection(), _RECENT),
         now=at,

@@ -1,5 +1,6 @@
 """The page in a real browser: approval, live updates, no JavaScript, and accessibility."""
 
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,19 @@ def test_every_form_is_accessible(
             found[place] = violations(page, place, axe)
 
     assert found == {place: [] for place in found}
+
+
+@pytest.mark.requirement("WB-001")
+def test_times_are_those_of_the_reader(browser: Browser, stage: Stage, url: str) -> None:
+    stage.lock("prod", "INC-8", "2h")
+    refresh(stage)
+    with page_of(browser, url, locale="en-GB", timezone_id="Asia/Tokyo") as page:
+        page.goto("/environments/prod")
+        until = page.locator("dd", has_text="INC-8").locator("time").last
+
+        expect(until).to_contain_text("GMT+9")
+        assert (until.get_attribute("title") or "").endswith(" UTC")
+        expect(page.locator("td time").first).to_have_attribute("title", re.compile(r"GMT\+9$"))
 
 
 @pytest.mark.requirement("WB-001")

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.domain.errors import StaleError
-from engine.domain.parsing import parse_unlock_request
+from engine.domain.parsing import parse_promotion_request, parse_unlock_request
 from engine.ports import NO_PROGRESS
 from tests.builders import image
 from tests.peers import oci_layout
@@ -53,8 +53,41 @@ def test_refusal_by_a_lifted_lock_is_no_blocker(stage: Stage) -> None:
     blocking = page.partition("What's blocking")[2].partition("Latest events")[0]
     assert f'id="obstacle-{change.id}"' not in page
     assert "INC-7" not in blocking
-    assert "Nothing. No environment is locked" in blocking
+    assert "Nothing is blocking" in blocking
     assert lifted["locked"] is False
+
+
+def test_only_what_blocks_now_is_a_blocker(stage: Stage) -> None:
+    stage.publish("v1.0.0")
+    stage.ask("v1.0.0", "staging")
+    waits = stage.ask("v1.0.0", "prod")
+    refused = stage.ask("v1.0.0", "prod", "mallory@acme.com")
+    path, alice = stage.platform.engine.path, person(stage.platform, ALICE)
+    runs = parse_promotion_request(path, "v1.0.0", None, "staging", alice, TRACE)
+    checking = stage.platform.changes.submit(runs, "cli")
+    assert checking.state.value == "checking"
+
+    page, _rows = first_page(stage)
+
+    blocking, _, problems = page.partition("What's blocking")[2].partition("Problems")
+    assert f'id="obstacle-{waits.id}"' in blocking
+    assert f'id="obstacle-{refused.id}"' in problems
+    assert f'id="obstacle-{checking.id}"' not in page
+    assert f'id="chip-{checking.id}"' in page
+
+
+def test_advice_for_beginners_ends_with_the_first_promotion(stage: Stage) -> None:
+    before = stage.get("/")
+    stage.publish("v1.0.0")
+    stage.ask("v1.0.0", "staging")
+    stage.site.records.refresh()
+
+    after, _rows = first_page(stage)
+
+    advice = ("floe platform promote v1.2.3", "which needs no promotion", "Builds publish into it")
+    assert all(text in before for text in advice)
+    assert not any(text in after for text in advice)
+    assert "Nothing promoted yet" in after
 
 
 def first_page(stage: Stage) -> tuple[str, list[dict[str, object]]]:

@@ -37,7 +37,7 @@ def test_empty_installation_shows_the_first_steps(stage: Stage) -> None:
     assert "Builds publish into it" in page
     assert "Nothing promoted yet" in page
     assert "floe platform promote v1.2.3 --to staging" in page
-    assert "Nothing happened yet" in stage.get("/history")
+    assert "No records yet" in stage.get("/history")
     assert "Nothing is in flight" in stage.get("/changes")
 
 
@@ -88,7 +88,7 @@ def move_latest(folder: Path, tag: str, digest: str) -> None:
         index.write_text(text.replace(found[0], moved))
 
 
-def test_blockers_come_first_with_their_reason(stage: Stage) -> None:
+def test_problems_come_first_with_their_reason(stage: Stage) -> None:
     stage.publish("v1.0.0")
     stage.ask("v1.0.0", "staging")
     refused = stage.ask("v1.0.0", "prod", "mallory@acme.com")
@@ -97,7 +97,7 @@ def test_blockers_come_first_with_their_reason(stage: Stage) -> None:
     page = stage.get("/")
 
     assert refused.state.value == "blocked"
-    assert page.index("What's blocking") < page.index("Latest events")
+    assert page.index("Problems") < page.index("Latest events")
     assert f'href="/changes/{refused.id}"' in page
     assert "is not authorized to promote to" in page
 
@@ -128,7 +128,7 @@ def test_filters_are_in_the_address(stage: Stage) -> None:
     assert records(locks) == ["lock prod"]
     assert records(versions) == ["staging → prod"]
     assert 'value="v1.1.0"' in versions
-    assert "No record is like that" in stage.get("/history?operator=nobody")
+    assert "No matching records" in stage.get("/history?operator=nobody")
 
 
 def records(page: str) -> list[str]:
@@ -175,7 +175,7 @@ def test_change_page_shows_the_whole_timeline(stage: Stage) -> None:
 
     page = stage.get(f"/changes/{change}")
 
-    for said in ("tests", "passed", "requested", "approved", BOB, TRACE_TEXT, "no. 1 of prod"):
+    for said in ("Tests", "passed", "requested", "approved", BOB, TRACE_TEXT, "no. 1 of prod"):
         assert said in page, said
     assert "linked from the head" in page
     assert "ran</pre>" in page or "ran\n</pre>" in page

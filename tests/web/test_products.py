@@ -63,7 +63,7 @@ def test_search_and_attention_narrow_the_table(shop: Company) -> None:
     assert list(rows(shop.get("/?q=finance+locked"))) == ["ledger"]
     assert list(rows(shop.get("/?only=attention&group=none"))) == ["basket", "ledger"]
     assert list(rows(shop.get("/?q=broken+file"))) == ["basket"]
-    assert "No product is like that" in shop.get("/?q=nothing-is-called-so")
+    assert "No matching products" in shop.get("/?q=nothing-is-called-so")
 
 
 def test_favourites_come_first_for_one_person(shop: Company) -> None:

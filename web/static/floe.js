@@ -1,10 +1,11 @@
 "use strict";
-// Ages tick, and what moved is fetched at once. Without it the page is read by reloading.
+// Ages tick, times are local, and changes are fetched at once. Without it, people reload the page.
 (() => {
   const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   const skew = Date.parse(document.body.dataset.now) - Date.now();
 
   function tick() {
+    localize();
     for (const time of document.querySelectorAll("time[data-ago]")) {
       const seconds = (Date.now() + skew - Date.parse(time.dateTime)) / 1000;
       const unit = units.find(([size]) => seconds >= size);
@@ -13,6 +14,22 @@
     }
   }
   setInterval(tick, 1000);
+
+  const zoned = new Intl.DateTimeFormat(undefined, {
+    year: "numeric", month: "short", day: "numeric",
+    hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
+  });
+  // Ages show the local time in their tooltip; other times show it, and UTC in the tooltip.
+  function localize() {
+    for (const time of document.querySelectorAll("time:not([data-local])")) {
+      const local = zoned.format(new Date(time.dateTime));
+      time.dataset.local = "";
+      if ("ago" in time.dataset) time.title = local;
+      else [time.title, time.textContent] = [time.textContent, local];
+    }
+  }
+  localize();
+  document.addEventListener("htmx:afterSwap", localize);
 
   let pending = new Set();
   let timer = null;
