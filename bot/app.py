@@ -165,7 +165,7 @@ def _base(
     catalog = Catalog(products, server, identities)
     messages, ephemerals = MessageStore(store), EphemeralStore(store)
     links, leader = _LinkForwarder(), leader_of(server, "slack")
-    timing, sender = timing or _timing(leader), Sender(api, messages)
+    timing, sender = timing or _timing(leader), Sender(api, messages, store)
     outbox = Outbox(sender, messages, ephemerals, links.forward, timing, metrics, leader)
     recent = RecentProducts(store)
     return _Base(

@@ -11,7 +11,7 @@ from typing import Any
 _SURFACES = {"message": 50, "modal": 100, "home": 100}
 _EVERYWHERE = {"section", "header", "divider", "context", "actions", "image", "rich_text", "video"}
 _BLOCKS = {
-    "message": _EVERYWHERE | {"file", "markdown", "table"},
+    "message": _EVERYWHERE | {"file", "markdown", "table", "plan", "task_card"},
     "modal": _EVERYWHERE | {"input"},
     "home": _EVERYWHERE | {"input"},
 }
@@ -22,6 +22,8 @@ _KEYS = {
     "context": {"elements"},
     "actions": {"elements"},
     "image": {"image_url", "slack_file", "alt_text", "title"},
+    "table": {"rows", "column_settings"},
+    "plan": {"title", "tasks"},
     "input": {"label", "element", "hint", "optional", "dispatch_action"},
 }
 _BUTTON_KEYS = {
@@ -111,10 +113,14 @@ def _blocks(blocks: Any, surface: str) -> Iterator[str]:
     if not isinstance(blocks, list):
         yield "/blocks is not a list"
         return
-    if not 1 <= len(blocks) <= _SURFACES[surface]:
-        yield f"{len(blocks)} blocks (1..{_SURFACES[surface]})"
+    # An edit without blocks leaves the text alone.
+    fewest = 0 if surface == "message" else 1
+    if not fewest <= len(blocks) <= _SURFACES[surface]:
+        yield f"{len(blocks)} blocks ({fewest}..{_SURFACES[surface]})"
     ids = [block["block_id"] for block in blocks if block.get("block_id")]
     yield from (f"block_id {i!r} twice" for i in sorted({i for i in ids if ids.count(i) > 1}))
+    if sum(block.get("type") == "table" for block in blocks) > 1:
+        yield "more than one table"
     for place, block in enumerate(blocks):
         at, kind = f"/blocks/{place}", block.get("type")
         if kind not in _BLOCKS[surface]:
@@ -177,6 +183,26 @@ def _image(at: str, image: _Json) -> Iterator[str]:
     yield from _length(f"{at}/image_url", image.get("image_url", ""), 0, 3000)
 
 
+def _table(at: str, block: _Json) -> Iterator[str]:
+    rows = block["rows"]
+    if not 1 <= len(rows) <= 100 or not all(1 <= len(row) <= 20 for row in rows):
+        yield f"{at}/rows: more than 100, or not 1..20 cells in each"
+    cells = [cell for row in rows for cell in row if cell["type"] == "raw_text"]
+    if (length := sum(len(cell["text"]) for cell in cells)) > 10_000:
+        yield f"{at}/rows: {length} characters (10000)"
+    for cell in cells:
+        yield from _length(f"{at}/rows", cell["text"], 1, 10_000)
+
+
+def _plan(at: str, block: _Json) -> Iterator[str]:
+    yield from _length(f"{at}/title", block.get("title"), 1, 3000)
+    for place, task in enumerate(block.get("tasks", [])):
+        for name in ("task_id", "title"):
+            yield from _length(f"{at}/tasks/{place}/{name}", task.get(name), 1, 3000)
+        if task.get("status") not in ("pending", "in_progress", "complete", "error"):
+            yield f"{at}/tasks/{place}/status {task.get('status')!r}"
+
+
 def _input(at: str, block: _Json) -> Iterator[str]:
     yield from _text(f"{at}/label", block.get("label"), 2000, plain=True)
     if "hint" in block:
@@ -191,6 +217,8 @@ _PARTS: dict[str, Callable[[str, _Json], Iterator[str]]] = {
     "actions": _actions,
     "image": _image,
     "input": _input,
+    "table": _table,
+    "plan": _plan,
 }
 
 

@@ -215,7 +215,7 @@ class FeedFollower:
         if kind == "gate_started":
             self._gates.record_start(change.id, str(details.get("gate")))
         elif kind == "gate_finished":
-            self._gates.record_end(change.id, self._channel(change), details.get("result"))
+            self._gates.record_end(change, self._channel(change), details.get("result"))
 
     def _announce_checkpoint(self, change: Change | None, event: _Event) -> None:
         channel = self._channel(change) if change else None

@@ -4,11 +4,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bot.blocks.change import GateProgress
-from bot.blocks.gates import gate_lines
+from bot.blocks.gates import GateProgress, gate_lines
 from bot.database import BotStore
 from bot.message_store import DesiredMessage, MessageStore
 from bot.thread_content import card_key
+from engine.domain.change import Change
 from engine.domain.gate import GateResult
 
 # Gates that end within this many seconds of each other share a message.
@@ -32,19 +32,19 @@ class GateProgressStore:
             db.execute(_KEEP, [change_id, gate, "running", None, None, self._store.now()])
             db.execute("DELETE FROM gates WHERE at < ?", [self._store.now() - _KEPT_SECONDS])
 
-    def record_end(self, change_id: str, channel: str | None, document: Any) -> None:
+    def record_end(self, change: Change, channel: str | None, document: Any) -> None:
         """Store a gate result; in `channel`, post it together with those that ended just before."""
         try:
             result = GateResult.model_validate(document)
         except ValidationError:
             # A newer floe wrote this event; the end of the change is still announced.
             return
-        line = self._line(change_id) if channel else None
+        line = self._line(change.id) if channel else None
         with self._store.transaction() as db:
             db.execute(
                 _KEEP,
                 [
-                    change_id,
+                    change.id,
                     result.gate.value,
                     result.status.value,
                     result.model_dump_json(),
@@ -53,7 +53,7 @@ class GateProgressStore:
                 ],
             )
         if channel and line:
-            self._post(change_id, channel, line)
+            self._post(change, channel, line)
 
     def read_progress(self, change_id: str, total: int) -> GateProgress:
         with self._store.read() as db:
@@ -71,12 +71,12 @@ class GateProgressStore:
             return lines[-1]
         return f"{change_id}:gates:{len(lines)}"
 
-    def _post(self, change_id: str, channel: str, line: str) -> None:
+    def _post(self, change: Change, channel: str, line: str) -> None:
         with self._store.read() as db:
             rows = db.execute(
                 "SELECT result FROM gates WHERE change_id = ? AND line = ? ORDER BY at",
-                [change_id, line],
+                [change.id, line],
             ).fetchall()
         results = [GateResult.model_validate_json(result) for (result,) in rows]
-        message = DesiredMessage(line, gate_lines(line, results), card_key(change_id))
+        message = DesiredMessage(line, gate_lines(line, change, results), card_key(change.id))
         self._messages.ensure(channel, message, self._store.now() + self._merged)

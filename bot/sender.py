@@ -5,6 +5,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from bot.blocks.newer_blocks import without_newer_blocks
+from bot.database import BotStore
 from bot.ephemeral import EphemeralMessage
 from bot.message_store import MessageStore, PendingMessage
 from bot.webapi import SlackApi, SlackCallError, respond
@@ -16,14 +18,17 @@ _EVENT = "floe_message"
 _MOST_UNANSWERED = 3
 # The card links to the approval request, and the web page to the card.
 _LINKED_SUFFIXES = (":ask", ":root")
+# The time until which the workspace is taken to lack newer blocks; a bot serves one workspace.
+_PLAIN_FACT, _PLAIN_SECONDS = "plain_blocks_until", 30 * 86400
 
 
 class Sender:
     """All methods raise SlackCallError if the call failed or its result is unknown."""
 
-    def __init__(self, api: SlackApi, messages: MessageStore) -> None:
+    def __init__(self, api: SlackApi, messages: MessageStore, store: BotStore) -> None:
         self._api = api
         self._messages = messages
+        self._store = store
 
     def is_cut_off(self) -> bool:
         """Whether Slack did not answer the newest calls."""
@@ -63,7 +68,7 @@ class Sender:
             "channel": message.channel,
             "ts": message.ts,
         }
-        self._api.call("chat.update", arguments)
+        self._write("chat.update", message.key, arguments)
         self._messages.mark_posted(message, message.ts or "")
 
     def send_ephemeral(self, message: EphemeralMessage) -> None:
@@ -104,18 +109,29 @@ class Sender:
         if thread:
             arguments |= {"thread_ts": thread}
             arguments |= {"reply_broadcast": True} if message.broadcast else {}
-        try:
-            answer = self._api.call("chat.postMessage", arguments)
-        except SlackCallError as error:
-            if not error.code.startswith("invalid_blocks"):
-                raise
-            # A message without layout is better than none.
-            _log.error("Slack refused the layout of %s: %s", message.key, error)
-            answer = self._api.call("chat.postMessage", arguments | {"blocks": []})
+        answer = self._write("chat.postMessage", message.key, arguments)
         ts = answer.get("ts")
         if not isinstance(ts, str) or not ts:
             raise SlackCallError("no ts", temporary=True, outcome_unknown=True)
         return ts
+
+    def _write(self, method: str, key: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Send the layout, sections where Slack refuses newer blocks, or at last the text alone."""
+        given: list[JsonValue] = arguments["blocks"]
+        plainer, now = without_newer_blocks(given), self._messages.now()
+        newer = plainer != given and now > float(self._store.read_fact(_PLAIN_FACT) or 0)
+        for blocks in (given, plainer) if newer else (plainer,):
+            try:
+                answer = self._api.call(method, arguments | {"blocks": blocks})
+            except SlackCallError as error:
+                if not error.code.startswith("invalid_blocks"):
+                    raise
+                _log.warning("Slack refused the layout of %s: %s", key, error)
+                continue
+            if newer and blocks is plainer:
+                self._store.write_fact(_PLAIN_FACT, str(now + _PLAIN_SECONDS))
+            return answer
+        return self._api.call(method, arguments | {"blocks": []})
 
     def _delete(self, message: PendingMessage, ts: str) -> None:
         try:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from pydantic import JsonValue
 
 from bot.blocks import thread
-from bot.blocks.change import GateProgress, render_card
+from bot.blocks.change import render_card
 from bot.blocks.deployment import Deployed
+from bot.blocks.gates import GateProgress
 from bot.blocks.rendering_context import RenderingContext
 from bot.message_store import DesiredMessage
 from engine.domain.change import Change, ChangeState
@@ -25,7 +26,9 @@ def card_message(
     if deployed is not None:
         health = Deployed(str(deployed.get("summary")), deployed.get("failed") is True)
     payload = render_card(change, gates, rendering, request_link, health)
-    return DesiredMessage(card_key(change.id), payload, urgent=not change.open)
+    # Urgent if buttons may have to disappear.
+    urgent = not change.open or change.scheduled_at is not None
+    return DesiredMessage(card_key(change.id), payload, urgent=urgent)
 
 
 def thread_messages(
@@ -38,7 +41,8 @@ def thread_messages(
         payload = thread.approval_request(change, rendering, approvers)
         # A decided change only edits its request and never posts a new one.
         key = f"{change.id}:ask"
-        yield DesiredMessage(key, payload, parent, urgent=not waits, edit_only=not waits)
+        # Urgent: people must not click buttons of a change that has moved on.
+        yield DesiredMessage(key, payload, parent, urgent=True, edit_only=not waits)
     for place, given in enumerate(change.approvals):
         key = f"{change.id}:approved:{place}:{int(given.approved_at.timestamp())}"
         yield DesiredMessage(key, thread.approval_notice(key, change, place), parent)

@@ -1,7 +1,6 @@
 """The card: the message that shows a change in every state."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 from bot.blocks.deployment import Deployed, deployment_blocks
 from bot.blocks.elements import (
@@ -10,10 +9,12 @@ from bot.blocks.elements import (
     Payload,
     actions,
     button,
+    code,
     confirmation,
     context,
     escape,
     fields,
+    format_deadline,
     format_time,
     header,
     join_lines,
@@ -21,7 +22,7 @@ from bot.blocks.elements import (
     quote,
     section,
 )
-from bot.blocks.gates import failed_first, gate_line
+from bot.blocks.gates import TABLE_STATES, GateProgress, gate_blocks
 from bot.blocks.rendering_context import RenderingContext, describe_step
 from engine.domain.change import Change, ChangeState
 from engine.domain.finding import Outcome
@@ -29,7 +30,6 @@ from engine.domain.gate import GateResult, GateStatus
 from engine.domain.record_base import ApprovalRecord
 
 CANCEL, RESCHEDULE = "floe_cancel", "floe_reschedule"
-_GATES_SHOWN = 12
 _STATUS_TEXTS = {
     ChangeState.BLOCKED: "Blocked :no_entry:",
     ChangeState.EXECUTING: "In progress :rocket:",
@@ -40,18 +40,6 @@ _STATUS_TEXTS = {
     ChangeState.FAILED: "Failed :x:",
     ChangeState.CANCELLED: "Cancelled :heavy_minus_sign:",
 }
-
-# The states in which the card lists each gate.
-_GATES_LISTED = (ChangeState.CHECKING, ChangeState.AWAITING_APPROVAL, ChangeState.BLOCKED)
-
-
-@dataclass(frozen=True)
-class GateProgress:
-    """The gates of a change that is being checked."""
-
-    total: int = 0
-    finished: tuple[GateResult, ...] = ()
-    running: tuple[str, ...] = ()
 
 
 def render_card(
@@ -68,9 +56,9 @@ def render_card(
         fields("facts", *_facts(change, status)),
     ]
     blocks += _reason(change)
-    blocks += _gates(change, gates)
+    blocks += gate_blocks(change, gates)
     blocks += _outcome(change, rendering, request_link)
-    blocks += warning_blocks(change, "warnings", below_gates=change.state in _GATES_LISTED)
+    blocks += _warnings(change)
     blocks += _scheduled_actions(change)
     blocks += deployment_blocks(change, deployed) if deployed else []
     blocks.append(context("ctx", _footer(change, rendering)))
@@ -125,10 +113,13 @@ def done_word(change: Change) -> str:
     return {"rollback": "Rolled back", "waive": "Waived"}.get(change.action, "Promoted")
 
 
+def approvals_names(change: Change) -> str:
+    return ", ".join(map(mention_approver, change.approvals))
+
+
 def approvals_text(change: Change) -> str:
     """The people who approved; empty if no approval was needed."""
-    identities = [mention_approver(given) for given in change.approvals]
-    return f"approved by {', '.join(identities)}" if identities else ""
+    return f"approved by {names}" if (names := approvals_names(change)) else ""
 
 
 def mention_approver(given: ApprovalRecord) -> str:
@@ -171,27 +162,16 @@ def _facts(change: Change, status: str) -> list[str]:
     ]
     if change.fingerprint is not None and change.waiver is None:
         running = change.fingerprint.running_version
-        replaces = f"`{running}`" if running else "nothing yet"
-        facts.append(f"*Replaces*\n{replaces}")
-    if change.digest:
+        digest = change.fingerprint.running_digest
+        short = f" ({code(digest.removeprefix('sha256:')[:12])})" if digest else ""
+        facts.append(f"*Replaces*\n{code(running) + short if running else 'nothing yet'}")
+    if change.digest and change.waiver is None:
         facts.append(f"*Artifact*\n`{change.digest[:19]}`")
     return facts
 
 
 def _reason(change: Change) -> list[Block]:
     return [section("reason", quote(change.reason))] if change.reason else []
-
-
-def _gates(change: Change, gates: GateProgress) -> list[Block]:
-    results = change.gate_results or gates.finished
-    lines = [gate_line(result) for result in failed_first(results)]
-    if change.state is ChangeState.CHECKING:
-        lines += [f"*{escape(name, 40)}* running" for name in gates.running]
-    elif change.state not in _GATES_LISTED:
-        return []
-    if len(lines) > _GATES_SHOWN:
-        lines = [*lines[:_GATES_SHOWN], f"…and {len(lines) - _GATES_SHOWN} more"]
-    return [section("gates", join_lines(lines, SECTION))] if lines else []
 
 
 def _outcome(change: Change, rendering: RenderingContext, request_link: str | None) -> list[Block]:
@@ -203,9 +183,7 @@ def _outcome(change: Change, rendering: RenderingContext, request_link: str | No
             return [section("out", text)]
         case ChangeState.AWAITING_APPROVAL:
             place = f"<{request_link}|in the thread>" if request_link else "in the thread"
-            requester = mention(change.requester.name, change.requester.id)
-            text = f"Waiting for approval by someone other than {requester}. "
-            lines = [f"{text}Approve or reject {place}.", *rule_lines(change)]
+            lines = [*_needs(change), f"Approve or reject {place}."]
             return [section("out", join_lines(lines, SECTION))]
         case ChangeState.SCHEDULED | ChangeState.EXECUTING | ChangeState.PROMOTED:
             parts = [gate_summary(change.gate_results)] if change.gate_results else []
@@ -213,6 +191,18 @@ def _outcome(change: Change, rendering: RenderingContext, request_link: str | No
             return [section("out", " · ".join(parts))] if parts else []
         case _:
             return [section("out", end_text(change, rendering))]
+
+
+def _needs(change: Change) -> list[str]:
+    """Who approved and who still can."""
+    requester = mention(change.requester.name, change.requester.id)
+    given = [f"Approved by {approvals}."] if (approvals := approvals_names(change)) else []
+    if change.rules:
+        return [*given, *rule_lines(change), f"{requester} asked for it and cannot approve it."]
+    groups = escape(" or ".join(change.groups or ()), 300) or "a person who may promote"
+    more = change.missing_approvals
+    count = f"{more} more approvals" if more > 1 else "one more approval"
+    return [*given, f"Needs {count} from {groups}, but not from {requester}."]
 
 
 def _scheduled_actions(change: Change) -> list[Block]:
@@ -260,7 +250,7 @@ def _footer(change: Change, rendering: RenderingContext) -> str:
     waits = change.state is ChangeState.AWAITING_APPROVAL
     # Of an approved change, the approval expires.
     expires = change.deadline if waits else None
-    until = f" · expires {format_time(expires)}" if expires else ""
+    until = f" · expires {format_deadline(expires)}" if expires else ""
     requested = f"requested {format_time(change.created_at)}"
     if change.scheduled_at and change.state is ChangeState.AWAITING_APPROVAL:
         until = f" · scheduled for {format_time(change.scheduled_at)}{until}"
@@ -271,14 +261,21 @@ def _without_emoji(status: str) -> str:
     return status.rsplit(" :", 1)[0]
 
 
-def warning_blocks(change: Change, key: str, *, below_gates: bool = False) -> tuple[Block, ...]:
-    """
-    One block or none. Gates show their own warnings; elsewhere only the vulnerabilities that
-    waivers and documents let pass are repeated.
-    """
+def _warnings(change: Change) -> list[Block]:
+    """The warnings that neither the table of gates nor the approval request shows."""
+    if change.state is ChangeState.AWAITING_APPROVAL and not change.held_back:
+        return []
+    return lasting_warnings(change, gates_shown=change.state in TABLE_STATES)
+
+
+def lasting_warnings(change: Change, *, gates_shown: bool = False) -> list[Block]:
+    """The warnings without those of gates, but with the vulnerabilities that waivers let pass."""
     results = change.gate_results
-    shown = {result.error for result in results if below_gates or not result.exempted}
-    lines = [
-        f":warning: *Warning:* {escape(text, 500)}" for text in change.warnings if text not in shown
-    ]
-    return (section(key, join_lines(lines, SECTION)),) if lines else ()
+    return warning_blocks(change, {r.error for r in results if gates_shown or not r.exempted})
+
+
+def warning_blocks(change: Change, without: Collection[str | None] = ()) -> list[Block]:
+    """One block or none."""
+    texts = [text for text in change.warnings if text not in without]
+    lines = [f":warning: *Warning:* {escape(text, 500)}" for text in texts]
+    return [section("warnings", join_lines(lines, SECTION))] if lines else []

@@ -98,6 +98,13 @@ def format_time(at: datetime) -> str:
     return f"<!date^{int(utc.timestamp())}^{{date_short_pretty}} {{time}}|{utc:%Y-%m-%d %H:%M} UTC>"
 
 
+def format_deadline(at: datetime) -> str:
+    """Format a time with the time that is left, which Slack keeps up to date."""
+    utc = at.astimezone(UTC)
+    tokens = "{ago} ({date_short_pretty} {time})"
+    return f"<!date^{int(utc.timestamp())}^{tokens}|{utc:%Y-%m-%d %H:%M} UTC>"
+
+
 def format_duration(seconds: float) -> str:
     """Format seconds as 42 s, 47 min, 2 h 5 min or 3 d 4 h."""
     minutes, whole = max(0, int(seconds)) // 60, max(0, int(seconds))

@@ -1,32 +1,81 @@
-"""One line per gate."""
+"""The gates of a change: a line for each in the thread, a plan or a table on the card."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from bot.blocks.elements import SECTION, Payload, escape, format_duration, join_lines, section
+from bot.blocks.elements import (
+    SECTION,
+    Block,
+    Payload,
+    escape,
+    format_duration,
+    join_lines,
+    section,
+)
+from bot.blocks.newer_blocks import Task, plan, table
+from bot.blocks.rendering_context import short_step
+from engine.domain.change import Change, ChangeState
 from engine.domain.gate import GateResult, GateStatus
 
-_ICONS = {
-    GateStatus.PASSED: ":white_check_mark:",
-    GateStatus.FAILED: ":x:",
-    GateStatus.SKIPPED: ":heavy_minus_sign:",
-    GateStatus.WARNING: ":warning:",
+_MARKS = {
+    GateStatus.FAILED: "❌",
+    GateStatus.WARNING: "⚠️",
+    GateStatus.PASSED: "✅",
+    GateStatus.SKIPPED: "➖",
 }
-_ORDER = [GateStatus.FAILED, GateStatus.WARNING, GateStatus.PASSED, GateStatus.SKIPPED]
+_ORDER = list(_MARKS)
+# The states in which the card has a table of the gates.
+TABLE_STATES = (ChangeState.AWAITING_APPROVAL, ChangeState.BLOCKED)
 
 
-def failed_first(results: Sequence[GateResult]) -> list[GateResult]:
-    """Sort failed gates first, so that truncation never hides them."""
-    return sorted(results, key=lambda result: _ORDER.index(result.status))
+@dataclass(frozen=True)
+class GateProgress:
+    """The gates of a change that is being checked."""
+
+    total: int = 0
+    finished: tuple[GateResult, ...] = ()
+    running: tuple[str, ...] = ()
 
 
-def gate_line(result: GateResult) -> str:
-    took = f" in {format_duration(result.duration_ms / 1000)}" if result.duration_ms >= 1000 else ""
-    why = f": {escape(result.error, 300)}" if result.error else ""
-    return f"*{result.gate.value}* {result.status.value} {_ICONS[result.status]}{took}{why}"
+def gate_blocks(change: Change, gates: GateProgress) -> list[Block]:
+    """A plan while gates run, and a table of their results before a decision or a fix."""
+    results = sorted(change.gate_results or gates.finished, key=lambda r: _ORDER.index(r.status))
+    if change.state is ChangeState.CHECKING and (results or gates.running):
+        done = f"{len(results)} of {max(gates.total, len(results))} gates have finished"
+        tasks = [Task(gate_title(name), "in_progress") for name in gates.running]
+        return [plan("gates", done, [*tasks, *map(_task, results)])]
+    if change.state not in TABLE_STATES or not results:
+        return []
+    rows = [(gate_title(r.gate), _status(r), _took(r), r.error or "") for r in results]
+    return [table("gates", ("Gate", "Result", "Time", "Details"), rows)]
 
 
-def gate_lines(key: str, results: Sequence[GateResult]) -> Payload:
+def gate_lines(key: str, change: Change, results: Sequence[GateResult]) -> Payload:
     """Render gates that ended at about the same time, in the order they ended."""
-    lines = [gate_line(result) for result in results]
-    text = ", ".join(f"{result.gate.value} {result.status.value}" for result in results)
+    lines = [_line(result) for result in results]
+    said = ", ".join(f"{gate_title(result.gate)} {result.status.value}" for result in results)
+    text = f"{escape(short_step(change))}: {said}"
     return Payload(text, (section(key, join_lines(lines, SECTION)),))
+
+
+def gate_title(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _line(result: GateResult) -> str:
+    took = f" in {duration}" if (duration := _took(result)) else ""
+    why = f": {escape(result.error, 300)}" if result.error else ""
+    return f"*{gate_title(result.gate)}* {_status(result)}{took}{why}"
+
+
+def _task(result: GateResult) -> Task:
+    status = "error" if result.status is GateStatus.FAILED else "complete"
+    return Task(gate_title(result.gate), status, result.error or result.status.value)
+
+
+def _status(result: GateResult) -> str:
+    return f"{result.status.value} {_MARKS[result.status]}"
+
+
+def _took(result: GateResult) -> str:
+    return format_duration(result.duration_ms / 1000) if result.duration_ms >= 1000 else ""

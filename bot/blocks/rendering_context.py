@@ -92,3 +92,13 @@ def describe_step(change: Change) -> str:
     if change.action == "rollback":
         return f"{product}{change.target} back to {change.version}"
     return f"{product}{change.version}: {change.source} → {change.target}"
+
+
+def short_step(change: Change) -> str:
+    """The step in as few words as a phone shows, to follow a verb: `approve v1.2.3 → prod`."""
+    product = f"{change.product} " if change.product else ""
+    if change.waiver is not None:
+        return f"the waiver of {change.waiver.shown} in {product}{change.target}"
+    if change.action == "rollback":
+        return f"the rollback of {product}{change.target} to {change.version}"
+    return f"{product}{change.version} → {change.target}"

@@ -6,12 +6,11 @@ from pydantic import JsonValue
 
 from bot.blocks.change import (
     approvals_text,
-    done_word,
+    end_reason,
     end_text,
-    gate_summary,
     held_text,
+    lasting_warnings,
     mention_approver,
-    rule_lines,
     warning_blocks,
 )
 from bot.blocks.elements import (
@@ -20,9 +19,11 @@ from bot.blocks.elements import (
     actions,
     anchor_context,
     button,
+    code,
     confirmation,
     context,
     escape,
+    format_deadline,
     format_time,
     join_lines,
     link,
@@ -31,10 +32,12 @@ from bot.blocks.elements import (
     trace_context,
 )
 from bot.blocks.impact import impact_lines
-from bot.blocks.rendering_context import RenderingContext, describe_step
+from bot.blocks.newer_blocks import table
+from bot.blocks.rendering_context import RenderingContext, describe_step, short_step
 from engine.changes.checkpoint_events import checkpoint_text
 from engine.domain.change import Change, ChangeState
 from engine.domain.impact.delta import describe
+from engine.domain.text import printable
 
 APPROVE, REJECT = "floe_approve", "floe_reject"
 
@@ -43,7 +46,8 @@ def approval_request(change: Change, rendering: RenderingContext, approvers: str
     """
     Render the message with the buttons, which disappear once the change no longer waits.
 
-    `approvers` mentions the people who may approve.
+    `approvers` mentions the people who may approve. The card has the gates, the open rules and the
+    expiry; this message has what changes.
     """
     key, step = f"{change.id}:ask", escape(describe_step(change))
     if change.state is not ChangeState.AWAITING_APPROVAL or change.held_back:
@@ -51,30 +55,29 @@ def approval_request(change: Change, rendering: RenderingContext, approvers: str
         may_stop = change.held_back or change.state is ChangeState.SCHEDULED
         stop = (actions(f"decide:{change.id}", _reject(change)),) if may_stop else ()
         return Payload(text, (section(key, text), *stop))
-    results = f"{gate_summary(change.gate_results)}. " if change.gate_results else ""
-    requester = mention(change.requester.name, change.requester.id)
-    text = (
-        f"{approvers}: please review *{step}*. {results}"
-        f"Someone other than {requester} must approve it."
-    )
-    expires = f" · expires {format_time(change.expires_at)}" if change.expires_at else ""
-    given = f"{len(change.approvals)} of {change.required} approvals"
-    so_far = f" · {approvals}" if (approvals := approvals_text(change)) else ""
+    asks = f"{mention(change.requester.name, change.requester.id)} asks you to approve"
+    lines = [f"{approvers}: {asks} *{step}*{_scheduled(change)}.", *_replaced(change)]
     blocks: tuple[Block, ...] = (
-        section(key, text),
-        *_rules(change),
-        *warning_blocks(change, "warnings"),
+        section(key, "\n".join(lines)),
+        *warning_blocks(change),
         *_impact(change),
         *_delta(change),
         actions(f"decide:{change.id}", _approve(change), _reject(change)),
-        context("ctx", f"{given}{so_far}{_scheduled(change)}{expires}"),
     )
-    return Payload(f"Approval needed: {step}. {approvers}", blocks)
+    return Payload(f"{asks} {escape(short_step(change))}", blocks)
 
 
 def _scheduled(change: Change) -> str:
     at = change.scheduled_at
-    return f" · scheduled for {format_time(at)}" if at else ""
+    return f", scheduled for {format_time(at)}" if at else ""
+
+
+def _replaced(change: Change) -> tuple[str, ...]:
+    if change.fingerprint is None or change.waiver is not None:
+        return ()
+    running = change.fingerprint.running_version
+    target = escape(change.target)
+    return (f"It replaces {code(running)}." if running else f"Nothing runs in {target} yet.",)
 
 
 def _impact(change: Change) -> tuple[Block, ...]:
@@ -84,14 +87,9 @@ def _impact(change: Change) -> tuple[Block, ...]:
     return (section("impact", join_lines(["*Impact*", *impact_lines(change.impact)], 2800)),)
 
 
-def _rules(change: Change) -> tuple[Block, ...]:
-    lines = rule_lines(change)
-    return (section("rules", join_lines(lines, 2800)),) if lines else ()
-
-
 def escalation_notice(change: Change, approvers: str) -> Payload:
     """Ask the groups of the escalation, which `approvers` mentions."""
-    step = escape(describe_step(change))
+    step = escape(short_step(change))
     text = f"{approvers}: {step} still waits for approval, and now you can approve it too."
     return Payload(text, (section(f"{change.id}:escalated", text),))
 
@@ -101,10 +99,12 @@ def _delta(change: Change) -> tuple[Block, ...]:
     found = change.delta
     if found is None:
         return ()
-    lines = [f"• {link(found.compare_url, 'commits')}"] if found.compare_url else []
-    lines += [f"• {escape(line, 500)}" for line in describe(found)]
-    title = f"*Changes from {escape(found.running.version, 80)}*"
-    return (section("changes", join_lines([title, *lines], 2800)),)
+    commits = f" · {link(found.compare_url, 'commits')}" if found.compare_url else ""
+    title = section("changes", f"*What changes from {escape(found.running.version, 80)}*{commits}")
+    known = describe(found.model_copy(update={"unknown": ()}))
+    rows = [line.partition(": ")[::2] for line in known]
+    rows += [("unknown", text) for text in found.unknown]
+    return (title, table("delta", ("What", "Difference"), rows)) if rows else (title,)
 
 
 def approval_notice(key: str, change: Change, place: int) -> Payload:
@@ -112,30 +112,46 @@ def approval_notice(key: str, change: Change, place: int) -> Payload:
     given = change.approvals[place]
     person = mention_approver(given)
     count = f"{place + 1} of {change.required}"
-    text = f"{person} approved this through {escape(given.interface, 20)} ({count})."
+    what, where = escape(short_step(change)), escape(given.interface, 20)
+    text = f"{person} approved {what} through {where} ({count})."
     return Payload(text, (section(key, text),))
 
 
 def reminder(change: Change, approvers: str) -> Payload:
-    expires = f" It expires {format_time(change.expires_at)}." if change.expires_at else ""
-    text = f"{approvers}: {escape(describe_step(change))} is still waiting for approval.{expires}"
+    expires = f" It expires {format_deadline(change.expires_at)}." if change.expires_at else ""
+    text = f"{approvers}: {escape(short_step(change))} still waits for your approval.{expires}"
     return Payload(text, (section(f"{change.id}:reminder", text),))
 
 
 def end_notice(change: Change, rendering: RenderingContext) -> Payload:
     """Announce how the change ended."""
-    step = escape(describe_step(change))
+    step, warnings = escape(describe_step(change)), []
     if change.state is ChangeState.PROMOTED:
-        done = done_word(change)
         approvals = approvals_text(change)
-        result = f"{done}: *{step}*" + (f", {approvals}." if approvals else ".")
+        text = f"{_live(change)}{f', {approvals}' if approvals else ''}."
+        result, warnings = text, lasting_warnings(change)
     else:
         result = f"*{step}*: {change.state.value}\n{end_text(change, rendering)}"
-    text = f"{step}: {_outcome(change, rendering)}"
-    warned = warning_blocks(change, "warnings") if change.state is ChangeState.PROMOTED else ()
+        text = _ended(change, rendering)
     facts = (*anchor_context(change.anchor), trace_context(change.trace_id))
-    blocks = (section(f"{change.id}:end", result), *warned, *facts)
-    return Payload(text, blocks)
+    return Payload(text, (section(f"{change.id}:end", result), *warnings, *facts))
+
+
+def _ended(change: Change, rendering: RenderingContext) -> str:
+    step = escape(short_step(change))
+    why = escape(rendering.use_slash_commands(end_reason(change)) or change.state.value, 500)
+    if change.state is ChangeState.REJECTED:
+        return f"{rendering.mention_decider(change)} rejected {step}: {why}"
+    return f"{step}: {why}"
+
+
+def _live(change: Change) -> str:
+    """What is true now, for the people who waited for it."""
+    place = f"{change.product} {change.target}" if change.product else change.target
+    if change.waiver is not None:
+        return escape(f"{change.waiver.shown} is waived in {place}")
+    again = "live again" if change.action == "rollback" else "live"
+    return escape(f"{change.version} is {again} in {place}")
 
 
 def checkpoint_notice(key: str, details: Mapping[str, JsonValue]) -> Payload:
@@ -161,16 +177,28 @@ def _outcome(change: Change, rendering: RenderingContext) -> str:
 
 
 def _approve(change: Change) -> Block:
-    verb = {"rollback": "Roll back", "waive": "Waive"}.get(change.action, "Promote")
-    text = f"*{escape(describe_step(change), 120)}* starts as soon as enough people have approved."
+    version, target = printable(change.version[:50]), change.target
+    title = {
+        "rollback": f"Roll back {target} to {version}?",
+        "waive": f"Waive {version} in {target}?",
+    }.get(change.action, f"Promote {version} to {target}?")
     return button(
         "Approve",
         APPROVE,
         change.id,
         style="primary",
         spoken=f"Approve {describe_step(change)}",
-        confirm=confirmation(f"{verb} in {change.target}?", text, "Approve"),
+        confirm=confirmation(title, _consequence(change), "Approve"),
     )
+
+
+def _consequence(change: Change) -> str:
+    """What one more approval does."""
+    more = change.missing_approvals - 1
+    if more:
+        return f"{more} more approval{'s are' if more > 1 else ' is'} needed after yours."
+    starts = "starts at its scheduled time" if change.scheduled_at else "starts immediately"
+    return f"Yours is the last approval needed: this {starts}."
 
 
 def _reject(change: Change) -> Block:

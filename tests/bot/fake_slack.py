@@ -36,11 +36,13 @@ class Fault:
 class FakeSlack:
     """
     The state of the fake Slack; `messages` are the posted messages with their edits, and `answers`
-    are the texts of the private answers in each channel.
+    are the texts of the private answers in each channel. Without `newer_blocks`, it refuses plans
+    and tables.
     """
 
     url: str = ""
     enterprise: str | None = None
+    newer_blocks: bool = True
     users: dict[str, Json] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
     messages: list[Json] = field(default_factory=list)
@@ -143,8 +145,14 @@ class FakeSlack:
         ids = {f"S{name.upper()}": members for name, members in self.groups.items()}
         return {"users": ids[arguments["usergroup"]]}
 
+    def _refuse(self, arguments: Json) -> Json | None:
+        kinds = {block["type"] for block in arguments.get("blocks", [])}
+        if not self.newer_blocks and kinds & {"plan", "table"}:
+            return {"error": "invalid_blocks"}
+        return self._checked(message_problems(arguments))
+
     def _chat_postMessage(self, arguments: Json) -> Json:
-        if refused := self._checked(message_problems(arguments)):
+        if refused := self._refuse(arguments):
             return refused
         ts = f"{time.time():.6f}"
         while any(m["ts"] == ts for m in self.messages):
@@ -153,7 +161,7 @@ class FakeSlack:
         return {"ts": ts, "channel": arguments["channel"]}
 
     def _chat_update(self, arguments: Json) -> Json:
-        if refused := self._checked(message_problems(arguments)):
+        if refused := self._refuse(arguments):
             return refused
         for message in self.messages:
             if (message["channel"], message["ts"]) == (arguments["channel"], arguments["ts"]):

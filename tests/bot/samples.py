@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.blocks.change import GateProgress
+from bot.blocks.gates import GateProgress
 from bot.blocks.rendering_context import RenderingContext
 from bot.message_store import DesiredMessage
 from bot.thread_content import card_message, reminder_message, thread_messages
@@ -12,7 +12,9 @@ from engine.config.people import SlashCommands
 from engine.domain.change import Change, ChangeState
 from engine.domain.change_facts import Ended, Fingerprint, Person, StoredFinding
 from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.domain.impact.delta import Delta, VulnerabilityDelta
 from engine.domain.operator import IdentitySource
+from engine.domain.record import Previous
 from engine.domain.record_base import ApprovalRecord
 from tests.scenarios.engines import DEFAULT_PATH
 
@@ -31,6 +33,14 @@ RENDERING = RenderingContext(
 PASSED = GateResult(gate=GateKind.TESTS, status=GateStatus.PASSED, duration_ms=42_000)
 FAILED = GateResult(
     gate=GateKind.SECURITY_SCAN, status=GateStatus.FAILED, duration_ms=7_000, error="2 critical"
+)
+DELTA = Delta(
+    running=Previous(version="v0.9.0", digest=f"sha256:{'b' * 64}"),
+    digest=f"sha256:{'a' * 64}",
+    vulnerabilities=VulnerabilityDelta(new_count=0, fixed_count=2, unchanged_count=1),
+    compare_url="https://github.com/acme/shop/compare/a...b",
+    size_bytes=1_500_000,
+    unknown=("v0.9.0 has no SBOM",),
 )
 _ENDED = {
     ChangeState.BLOCKED: Ended(
@@ -93,6 +103,7 @@ def sample(state: ChangeState, **fields: Any) -> Change:
         "expires_at": NOON + timedelta(hours=4) if checked else None,
         "approvals": (approval(),) if state in _DECIDED else (),
         "fingerprint": fingerprint() if asked else None,
+        "delta": DELTA if state is ChangeState.AWAITING_APPROVAL else None,
         "scheduled_at": NOON + timedelta(days=1) if state is ChangeState.SCHEDULED else None,
     }
     return Change.model_validate(given | fields)

@@ -27,8 +27,17 @@ def options(count, size=1):
 
 
 SECTION = {"type": "section", "text": TEXT}
+CELL = {"type": "raw_text", "text": "x"}
+TABLE = {"type": "table", "rows": [[CELL]]}
+TASK = {"task_id": "1", "title": "tests", "status": "complete"}
 BAD = [
-    [],
+    [TABLE, TABLE],
+    [{**TABLE, "rows": [[CELL]] * 101}],
+    [{**TABLE, "rows": [[CELL] * 21]}],
+    [{**TABLE, "rows": [[{**CELL, "text": ""}]]}],
+    [{**TABLE, "rows": [[{**CELL, "text": "x" * 10_001}]]}],
+    [{"type": "plan", "tasks": [TASK]}],
+    [{"type": "plan", "title": "Gates", "tasks": [{**TASK, "status": "done"}]}],
     "blocks",
     [SECTION] * 51,
     [{**SECTION, "block_id": "a"}] * 2,

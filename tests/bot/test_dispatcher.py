@@ -44,7 +44,9 @@ class Stage:
         self.handled: list[Action] = []
         messages, self.ephemerals = MessageStore(self.store), EphemeralStore(self.store)
         api = SlackApi(web_client(BOT_TOKEN, "http://127.0.0.1:9/api/"))
-        outbox = Outbox(Sender(api, messages), messages, self.ephemerals, lambda _key: None)
+        outbox = Outbox(
+            Sender(api, messages, self.store), messages, self.ephemerals, lambda _key: None
+        )
         self.dispatcher = Dispatcher(
             self.store, self.inbox, self.ephemerals, outbox, self._handle, self.election, threads=1
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.blocks.elements import format_time
+from bot.blocks.elements import format_deadline, format_time
 from bot.blocks.status import change_line
 from engine.domain.change import Change, ChangeState
 from engine.domain.parsing import parse_lock_request
@@ -64,7 +64,7 @@ def test_change_in_a_closed_window_says_which_one_and_until_when(stage: Stage) -
     card = block_text(stage.card())
     assert "Waiting for approval" not in card
     assert "It starts on its own once prod opens" in card
-    assert f"expires {format_time(held.approvals[0].approved_at + timedelta(hours=1))}" in card
+    assert f"expires {format_deadline(held.approvals[0].approved_at + timedelta(hours=1))}" in card
     request = eventually(
         lambda: (r := stage.approval_request(change)) and closed in block_text(r) and r
     )

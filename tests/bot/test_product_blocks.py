@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.block_kit_limits import message_problems, view_problems
-from bot.blocks.change import GateProgress
+from bot.blocks.gates import GateProgress
 from bot.blocks.group_lock import Part, PartState, render_group_lock
 from bot.blocks.home import Waiting
 from bot.blocks.overview import Overview, render_home_of_products, render_overview

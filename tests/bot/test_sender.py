@@ -29,7 +29,7 @@ def two_senders(folder: Path, slack: FakeSlack) -> Iterator[tuple[MessageStore, 
     messages = MessageStore(store)
     messages.ensure(CHANNEL, DesiredMessage(ROOT, Payload("hello", (section(ROOT, "hello"),))))
     first, second = (
-        Sender(SlackApi(web_client(BOT_TOKEN, slack.url, timeout_seconds=2)), messages)
+        Sender(SlackApi(web_client(BOT_TOKEN, slack.url, timeout_seconds=2)), messages, store)
         for _ in range(2)
     )
     yield messages, first, second

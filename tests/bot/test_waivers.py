@@ -70,7 +70,7 @@ def test_waiver_is_approved_by_a_click_and_shown_on_the_card_that_uses_it(stage)
 
     assert f"Waive {shown}" in block_text(stage.card())
     assert "not reachable" in block_text(stage.card())
-    assert f"please review *Waive {shown}*" in block_text(stage.approval_request(change))
+    assert f"asks you to approve *Waive {shown}*" in block_text(stage.approval_request(change))
     stage.click("floe_approve", change.id, BOB)
 
     stage.change(ChangeState.PROMOTED, CVE)

@@ -19,7 +19,7 @@ def test_promotion_is_verified_announced_approved_and_carried_out(slack):
     slack.slack.command(ALICE, "/promote v0.7.0 staging prod")
     root = slack.root("v0.7.0", "gates 1/2")
     [ended] = slack.eventually(lambda: slack.thread(root))
-    assert "cost_analysis" in block_text(ended)
+    assert "cost analysis" in block_text(ended)
 
     slack.release_gates("v0.7.0")
     ask = slack.ask(slack.root("v0.7.0", "Waiting for approval"))

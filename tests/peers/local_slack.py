@@ -158,7 +158,7 @@ def local_slack(folder: Path, request_url: str | None = None) -> Iterator[LocalS
     npm.install(_FOLDER)
     config = folder / "local-slack.yaml"
     config.write_text(yaml.safe_dump(_workspace(request_url)))
-    preloads = (f"--preload={_FOLDER / name}" for name in ("bind_loopback.js", "show_dates.js"))
+    preloads = (f"--preload={_FOLDER / name}" for name in ("bind_loopback.js", "as_slack_shows.js"))
     environ = os.environ | {"BUN_OPTIONS": " ".join(preloads)}
     command = [str(_PROGRAM), "--config", str(config), "--port", "0", "--base-host", "127.0.0.1"]
     log = folder / "local-slack.log"
