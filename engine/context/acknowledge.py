@@ -1,44 +1,31 @@
 """The facts of an acknowledgement."""
 
-from datetime import datetime
-
-from engine.context.context import Context, Sources
+from engine.context.context import Context
 from engine.context.facts import Fact
 from engine.domain.artifact import Digest
 from engine.domain.errors import UsageError
 from engine.domain.ledger import ChainEnd
-from engine.domain.path import PromotionPath
-from engine.domain.plan import Effect, GateMode
+from engine.domain.plan import Effect
 from engine.domain.record import AnyRecord
 from engine.domain.request import AcknowledgeRequest
 from engine.domain.upkeep_records import AcknowledgeRecord
-from engine.ports import LedgerReader, Progress
+from engine.ports import LedgerReader
 
 
-class AcknowledgeContext(Context):
+class AcknowledgeContext(Context[AcknowledgeRequest]):
     """The facts about one acknowledgement: a second one of the same content changes nothing."""
-
-    def __init__(
-        self,
-        request: AcknowledgeRequest,
-        path: PromotionPath,
-        sources: Sources,
-        now: datetime,
-        progress: Progress,
-        mode: GateMode = GateMode.RUN,
-    ) -> None:
-        super().__init__(request, path, sources, now, progress, mode)
-        self._sequence = request.sequence
 
     @Fact
     def void(self) -> Digest:
         """The content of the number, which does not count; UsageError if it does, or is free."""
-        found = _find_void(self._sources.ledger, self.target.name, self.target_end, self._sequence)
+        found = _find_void(
+            self._sources.ledger, self.target.name, self.target_end, self.request.sequence
+        )
         if found is None:
             raise UsageError(
-                f"Number {self._sequence} of {self.target} has no content that does not count, so "
-                f"there is nothing to acknowledge. Run: floe platform audit verify --env "
-                f"{self.target}"
+                f"Number {self.request.sequence} of {self.target} has no content that does not "
+                f"count, so there is nothing to acknowledge. Run: floe platform audit verify "
+                f"--env {self.target}"
             )
         return found
 
@@ -49,7 +36,7 @@ class AcknowledgeContext(Context):
         return Effect.NOTHING if known else Effect.CHANGE
 
     def _is_acknowledged(self, record: AnyRecord) -> bool:
-        named = (self._sequence, str(self.void))
+        named = (self.request.sequence, str(self.void))
         return (
             isinstance(record, AcknowledgeRecord)
             and (record.void_sequence, record.void_digest) == named

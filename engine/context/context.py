@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
 
 from engine.context.comparison import read_build, read_findings
 from engine.context.facts import Fact, Facts
@@ -49,6 +51,7 @@ from engine.ports.calendars import NO_CALENDARS, Calendars, read_calendars
 from engine.ports.telemetry import NO_SPAN, Span
 from engine.tracing import TracedProgress
 
+R = TypeVar("R", bound=Request, default=Request, covariant=True)
 _UNREAD = ManifestView(schema_version=2)
 
 
@@ -69,12 +72,12 @@ class Sources:
     calendars: Calendars = NO_CALENDARS
 
 
-class Context(Facts):
-    """The facts about one request at one time."""
+class Context(Facts, Generic[R]):
+    """The facts about one `request` at one time."""
 
     def __init__(
         self,
-        request: Request,
+        request: R,
         path: PromotionPath,
         sources: Sources,
         now: datetime,
@@ -82,6 +85,7 @@ class Context(Facts):
         mode: GateMode = GateMode.RUN,
     ) -> None:
         super().__init__(sources.pool)
+        self.request = request
         self.path = path
         self.now = now
         self.mode = mode

@@ -1,32 +1,16 @@
 """The facts of a lock, an unlock or a release from quarantine."""
 
-from datetime import datetime
-
-from engine.context.context import Context, Sources
+from engine.context.context import Context
 from engine.context.facts import Fact
 from engine.domain.ledger import LedgerEntry
-from engine.domain.path import PromotionPath
-from engine.domain.plan import Effect, GateMode
+from engine.domain.plan import Effect
 from engine.domain.record import LockRecord
 from engine.domain.request import LockRequest, ReleaseRequest
 from engine.domain.state import Quarantine
-from engine.ports import Progress
 
 
-class LockContext(Context):
+class LockContext(Context[LockRequest]):
     """The facts about one lock: an interrupted run may have recorded it already."""
-
-    def __init__(
-        self,
-        request: LockRequest,
-        path: PromotionPath,
-        sources: Sources,
-        now: datetime,
-        progress: Progress,
-        mode: GateMode = GateMode.RUN,
-    ) -> None:
-        super().__init__(request, path, sources, now, progress, mode)
-        self._request = request
 
     @Fact
     def effect(self) -> Effect:
@@ -34,7 +18,7 @@ class LockContext(Context):
 
     @Fact
     def committed_entry(self) -> LedgerEntry | None:
-        end, asked = self.target_end, self._request
+        end, asked = self.target_end, self.request
         record = end.head.record if end.head and not end.hinted else None
         if not isinstance(record, LockRecord):
             return None
@@ -53,25 +37,15 @@ class UnlockContext(Context):
         return Effect.NOTHING if self.lock is None else Effect.CHANGE
 
 
-class ReleaseContext(Context):
+class ReleaseContext(Context[ReleaseRequest]):
     """The facts about one release: a version that is not quarantined stays as it is."""
-
-    def __init__(
-        self,
-        request: ReleaseRequest,
-        path: PromotionPath,
-        sources: Sources,
-        now: datetime,
-        progress: Progress,
-        mode: GateMode = GateMode.RUN,
-    ) -> None:
-        super().__init__(request, path, sources, now, progress, mode)
-        self._version = str(request.version)
 
     @property
     def quarantine(self) -> Quarantine | None:
         """The quarantine of the version in the target."""
-        held = (each for each in self.state.quarantined if each.version == self._version)
+        held = (
+            each for each in self.state.quarantined if each.version == str(self.request.version)
+        )
         return next(held, None)
 
     @Fact

@@ -9,7 +9,6 @@ from time import monotonic
 from typing import TypeVar
 
 from engine.context.comparison import read_findings, read_vex
-from engine.context.context import Sources
 from engine.context.facts import Fact
 from engine.context.source_facts import SourceFacts
 from engine.domain.artifact import Digest, Version
@@ -19,14 +18,13 @@ from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
 from engine.domain.impact.content import read_content
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
-from engine.domain.path import NO_ENVIRONMENT, PromotionPath
+from engine.domain.path import NO_ENVIRONMENT
 from engine.domain.plan import Effect, GateMode
 from engine.domain.policy import PolicySubject
 from engine.domain.record import PromotionRecord
-from engine.domain.request import PromotionRequest
 from engine.domain.scan import ScanFindings, findings_of
 from engine.domain.trace import SPAN_GATE
-from engine.ports import GateSubject, Progress
+from engine.ports import GateSubject
 from engine.tracing import record_gate_result
 
 T = TypeVar("T")
@@ -38,18 +36,6 @@ _UNDONE = 200
 
 class PromotionContext(SourceFacts):
     """The facts about one promotion at one time."""
-
-    def __init__(
-        self,
-        request: PromotionRequest,
-        path: PromotionPath,
-        sources: Sources,
-        now: datetime,
-        progress: Progress,
-        mode: GateMode = GateMode.RUN,
-    ) -> None:
-        super().__init__(request, path, sources, now, progress, mode)
-        self._request = request
 
     @Fact
     def occupant(self) -> Digest | None:
@@ -88,7 +74,7 @@ class PromotionContext(SourceFacts):
     def impact(self) -> ImpactAnalysis | None:
         """The impact of a return to an older version, if that is allowed."""
         digest = self.state.digest
-        allowed = self._request.overrides.allow_older and self.older and self.target_record is None
+        allowed = self.request.overrides.allow_older and self.older and self.target_record is None
         if digest is None or not allowed:
             return None
         content = read_content(self.manifest, self._sources.registry.blob)

@@ -4,10 +4,10 @@ from datetime import datetime
 from itertools import islice
 
 from engine.context.comparison import read_findings, read_vex
-from engine.context.context import Context, Sources
+from engine.context.context import Context
 from engine.context.facts import Fact
 from engine.context.source_facts import find_quarantines
-from engine.domain.artifact import Digest, Tag
+from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.errors import (
     ConflictError,
     ContentMissingError,
@@ -21,13 +21,11 @@ from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.move import goes_forward
 from engine.domain.parsing import MOST_ROLLBACKS
-from engine.domain.path import PromotionPath
-from engine.domain.plan import Effect, GateMode
+from engine.domain.plan import Effect
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.request import RollbackRequest
 from engine.domain.scan import ScanFinding, ScanFindings
 from engine.domain.state import Quarantine
-from engine.ports import Progress
 
 # After this many taken tags, a person should look at them.
 _MOST_TAKEN = 1000
@@ -36,21 +34,12 @@ _AVAILABLE = 20
 _WALK = 200
 
 
-class RollbackContext(Context):
+class RollbackContext(Context[RollbackRequest]):
     """The facts about one rollback at one time."""
 
-    def __init__(
-        self,
-        request: RollbackRequest,
-        path: PromotionPath,
-        sources: Sources,
-        now: datetime,
-        progress: Progress,
-        mode: GateMode = GateMode.RUN,
-    ) -> None:
-        super().__init__(request, path, sources, now, progress, mode)
-        self.version = request.version
-        self._request = request
+    @property
+    def version(self) -> Version:
+        return self.request.version
 
     @property
     def tag(self) -> Tag:

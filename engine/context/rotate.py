@@ -1,34 +1,18 @@
 """The facts of a rotation of keys."""
 
-from datetime import datetime
-
-from engine.context.context import Context, Sources
+from engine.context.context import Context
 from engine.context.facts import Fact
 from engine.domain.errors import UnconfiguredError, UsageError
 from engine.domain.key_trust import KeyState, addition_fault, keys_after, rotation_fault
-from engine.domain.path import PromotionPath
-from engine.domain.plan import Effect, GateMode
+from engine.domain.plan import Effect
 from engine.domain.public_key import KeyReference, PublicKey, key_id_of
 from engine.domain.request import RotateRequest
-from engine.ports import Progress
 
 Keys = tuple[PublicKey, ...]
 
 
-class RotateContext(Context):
+class RotateContext(Context[RotateRequest]):
     """The facts about one rotation: keys that were added or retired before are left out."""
-
-    def __init__(
-        self,
-        request: RotateRequest,
-        path: PromotionPath,
-        sources: Sources,
-        now: datetime,
-        progress: Progress,
-        mode: GateMode = GateMode.RUN,
-    ) -> None:
-        super().__init__(request, path, sources, now, progress, mode)
-        self._request = request
 
     @Fact
     def rotation(self) -> tuple[Keys, Keys]:
@@ -44,10 +28,10 @@ class RotateContext(Context):
                 "ledger: {signing: {key: file:floe.key}}"
             )
         known = self.state.keys or KeyState()
-        added = tuple(key for key in self._request.add if key not in known.added)
+        added = tuple(key for key in self.request.add if key not in known.added)
         retired = tuple(
             self._find(key, known)
-            for key in self._request.retire
+            for key in self.request.retire
             if key_id_of(key) not in known.retired
         )
         if self.rights.served and own in retired:
@@ -76,7 +60,7 @@ class RotateContext(Context):
         that it was.
         """
         ledger, key_id = self._sources.ledger, key_id_of(key)
-        trusted = (*known.added, *self._request.add, *ledger.listed_keys(), *ledger.distrusted)
+        trusted = (*known.added, *self.request.add, *ledger.listed_keys(), *ledger.distrusted)
         found = next((each for each in trusted if each.key_id == key_id), None)
         if found is None:
             raise UsageError(

@@ -1,42 +1,34 @@
 """The facts of a promotion about the environments from which its version comes."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TypeVar
 
-from engine.context.context import Context, Sources
+from engine.context.context import Context
 from engine.context.facts import Fact
 from engine.context.not_found import not_found_error
-from engine.domain.artifact import Tag
+from engine.domain.artifact import Tag, Version
 from engine.domain.environment import Environment
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.move import Move
-from engine.domain.path import PromotionPath
-from engine.domain.plan import GateMode
 from engine.domain.record import AnyRecord, PromotionRecord
 from engine.domain.request import PromotionRequest
 from engine.domain.state import Quarantine
-from engine.ports import LedgerReader, Progress
+from engine.ports import LedgerReader
 
 T = TypeVar("T")
 
 
-class SourceFacts(Context):
+class SourceFacts(Context[PromotionRequest]):
     """The artifact of a promotion, and its past in the sources of the target."""
 
-    def __init__(
-        self,
-        request: PromotionRequest,
-        path: PromotionPath,
-        sources: Sources,
-        now: datetime,
-        progress: Progress,
-        mode: GateMode = GateMode.RUN,
-    ) -> None:
-        super().__init__(request, path, sources, now, progress, mode)
-        self.version = request.version
-        self.sources = path.sources(request.target)
+    @property
+    def version(self) -> Version:
+        return self.request.version
+
+    @property
+    def sources(self) -> tuple[Environment, ...]:
+        return self.path.sources(self.target.name)
 
     @property
     def source(self) -> Environment | None:

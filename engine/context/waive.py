@@ -1,71 +1,43 @@
 """The facts of a waiver, and of its end."""
 
-from datetime import datetime
-
-from engine.context.context import Context, Sources
+from engine.context.context import Context
 from engine.context.facts import Fact
 from engine.domain.errors import UsageError
 from engine.domain.ledger import LedgerEntry
-from engine.domain.path import PromotionPath
-from engine.domain.plan import Effect, GateMode
+from engine.domain.plan import Effect
 from engine.domain.release_records import WaiveRecord
 from engine.domain.request import UnwaiveRequest, WaiveRequest
 from engine.domain.waiver import Waiver
-from engine.ports import Progress
 
 
-class WaiveContext(Context):
+class WaiveContext(Context[WaiveRequest]):
     """The facts about one waiver: an interrupted run may have recorded it already."""
-
-    def __init__(
-        self,
-        request: WaiveRequest,
-        path: PromotionPath,
-        sources: Sources,
-        now: datetime,
-        progress: Progress,
-        mode: GateMode = GateMode.RUN,
-    ) -> None:
-        super().__init__(request, path, sources, now, progress, mode)
-        self._request = request
 
     @Fact
     def effect(self) -> Effect:
         if self.committed_entry:
             return Effect.COMPLETE
         held = self.state.waivers_in_force(self.now)
-        asked = self._request.terms
+        asked = self.request.terms
         same = any((each.key, each.until) == (asked.key, asked.until) for each in held)
         return Effect.NOTHING if same else Effect.CHANGE
 
     @Fact
     def committed_entry(self) -> LedgerEntry | None:
-        head, asked = self.target_head, self._request
+        head, asked = self.target_head, self.request
         record = head.record if head else None
         if not isinstance(record, WaiveRecord) or record.terms != asked.terms:
             return None
         return head if record.trace_id == asked.trace_id else None
 
 
-class UnwaiveContext(Context):
+class UnwaiveContext(Context[UnwaiveRequest]):
     """The facts about the early end of one waiver."""
-
-    def __init__(
-        self,
-        request: UnwaiveRequest,
-        path: PromotionPath,
-        sources: Sources,
-        now: datetime,
-        progress: Progress,
-        mode: GateMode = GateMode.RUN,
-    ) -> None:
-        super().__init__(request, path, sources, now, progress, mode)
-        self._request = request
 
     @Fact
     def waiver(self) -> Waiver | None:
         """The waiver to end; None without one, UsageError if the request means several."""
-        asked, held = self._request, self.state.waivers_in_force(self.now)
+        asked, held = self.request, self.state.waivers_in_force(self.now)
         same = [each for each in held if each.vulnerability == asked.vulnerability]
         found = [each for each in same if asked.package in (None, each.package)]
         if len(found) > 1:
