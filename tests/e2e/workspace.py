@@ -4,14 +4,14 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from engine.bootstrap import open_engine, open_platform
-from engine.config import load_config
+from engine.config.installation import load_product
 from engine.domain.change import Change
 from engine.domain.identity import Claims
 from engine.domain.operator import IdentitySource, Operator
@@ -45,7 +45,10 @@ PATIENCE_SECONDS = 90
 
 @dataclass
 class Workspace:
-    """A workspace. With `socket`, floe connects to Slack; otherwise Slack calls floe."""
+    """
+    A workspace. With `socket`, floe connects to Slack; otherwise Slack calls floe. `product` is the
+    one that other interfaces use, if the server has several.
+    """
 
     folder: Path
     registry: str
@@ -54,7 +57,7 @@ class Workspace:
     strict: StrictSlack
     port: int
     socket: bool
-    _stack: ExitStack = field(default_factory=ExitStack)
+    product: str | None = None
     _server: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -80,7 +83,7 @@ class Workspace:
 
     def publish_to_staging(self, *versions: str) -> None:
         """Publish with skopeo and promote to staging by another interface, without approvals."""
-        with self._platform() as (engine, _):
+        with self.platform() as (engine, _):
             for version in versions:
                 artifact = image(version.encode())
                 skopeo.push(self.registry, self.repository, artifact, f"{version}-dev")
@@ -95,7 +98,7 @@ class Workspace:
         (self.folder / f"let-{version}").touch()
 
     def reject_elsewhere(self, change_id: str, reason: str) -> None:
-        with self._platform() as (engine, platform):
+        with self.platform() as (engine, platform):
             carol = self._person(engine, "carol@acme.com")
             platform.changes.reject(change_id, carol, reason, "cli")
 
@@ -107,13 +110,13 @@ class Workspace:
         return answer.headers["Docker-Content-Digest"] if answer.status_code == 200 else None
 
     def change(self, change_id: str) -> Change:
-        with self._platform() as (_, platform):
+        with self.platform() as (_, platform):
             found = platform.store.get(change_id)
         assert found is not None
         return found
 
     def changes(self, version: str) -> list[Change]:
-        with self._platform() as (_, platform):
+        with self.platform() as (_, platform):
             return [change for change in platform.store.recent(50) if change.version == version]
 
     def eventually(self, look):
@@ -174,8 +177,8 @@ class Workspace:
         return {"PATH": os.environ["PATH"], **tokens}
 
     @contextmanager
-    def _platform(self):
-        config = load_config(self.folder / "manifest.yaml", {})
+    def platform(self):
+        config = load_product(self.folder / "manifest.yaml", {}, self.product)
         with open_engine(config) as engine, open_platform(config, engine) as platform:
             yield engine, platform
 
@@ -190,10 +193,22 @@ def change_of(root: Json) -> str:
 
 @contextmanager
 def workspace(folder: Path, registry: str, repository: str, *, socket: bool) -> Iterator[Workspace]:
-    """Run a workspace; at the end, Slack must have received no invalid call."""
+    """Run a workspace of one product."""
     (folder / "gate.sh").write_text(GATE)
     manifest = slack_manifest(f"oci://{registry}/{repository}", DEPLOYS)
     (folder / "manifest.yaml").write_text(manifest)
+    with running_workspace(folder, registry, repository, socket=socket) as running:
+        yield running
+
+
+@contextmanager
+def running_workspace(
+    folder: Path, registry: str, repository: str, *, socket: bool, product: str | None = None
+) -> Iterator[Workspace]:
+    """
+    Run a workspace with the manifest in `folder`; at the end, Slack must have received no invalid
+    call.
+    """
     port = free_port()
     requests_to = None if socket else f"http://127.0.0.1:{port}/slack/events"
     with (
@@ -201,7 +216,7 @@ def workspace(folder: Path, registry: str, repository: str, *, socket: bool) -> 
         strict_slack(slack) as strict,
     ):
         strict.groups["release-managers"] = [ALICE, BOB, CAROL]
-        running = Workspace(folder, registry, repository, slack, strict, port, socket)
+        running = Workspace(folder, registry, repository, slack, strict, port, socket, product)
         try:
             running.start()
             yield running

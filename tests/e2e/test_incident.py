@@ -1,0 +1,124 @@
+"""The story of an incident in Slack, from the alert to the review."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bot.stage import block_ids, block_text, buttons
+from tests.e2e.workspace import Workspace, running_workspace
+from tests.peers.local_slack import ALICE, BOB, CAROL, DEPLOYS, INCIDENT, Json
+from tests.scenarios.warm_start import popen
+
+pytestmark = pytest.mark.timeout(300)
+_SERVER = """
+apiVersion: floe.dev/v1
+kind: Server
+products: [checkout.yaml, search.yaml]
+defaults:
+  registry: {uri: "oci://%s/{product}", auth: {type: anonymous}}
+  promotion:
+    environments:
+      - name: dev
+      - name: staging
+      - name: prod
+        gates: {tests: true}
+        authorization: {allowed_groups: [developers]}
+        approvals: {required: 1, groups: [release-managers]}
+    break_glass: {groups: [developers], review: {groups: [release-managers]}}
+    gate_commands: {tests: [echo, 41 passed]}
+identity:
+  groups: {developers: [alice@acme.com, dave@acme.com], release-managers: [bob@acme.com]}
+  lockers: [release-managers]
+slack: {channel: %s}
+"""
+_PRODUCT = "apiVersion: floe.dev/v1\nkind: Manifest\nmetadata: {name: %s}\n"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, registry_host: str) -> Iterator[Workspace]:
+    """checkout and search on one server."""
+    place = f"tests/{tmp_path.name}"
+    (tmp_path / "manifest.yaml").write_text(_SERVER % (f"{registry_host}/{place}", DEPLOYS))
+    for name in ("checkout", "search"):
+        (tmp_path / f"{name}.yaml").write_text(_PRODUCT % name)
+    repository = f"{place}/checkout"
+    with running_workspace(
+        tmp_path, registry_host, repository, socket=False, product="checkout"
+    ) as running:
+        yield running
+
+
+def message(shop: Workspace, words: str, channel: str) -> Json:
+    """The newest message to all people in `channel` that contains `words`, once there is one."""
+
+    def there() -> Json | None:
+        to_all = [m for m in shop.slack.everything(channel) if "ephemeral_to" not in m]
+        found = [m for m in to_all if m.get("blocks") and words in block_text(m)]
+        return found[-1] if found else None
+
+    return shop.eventually(there)
+
+
+def release(shop: Workspace, version: str) -> None:
+    shop.publish_to_staging(version)
+    shop.slack.command(ALICE, f"/promote checkout {version} prod")
+    shop.slack.click(BOB, shop.ask(shop.root(version, "Waiting for approval")), "floe_approve")
+    shop.root(version, "Promoted")
+
+
+@pytest.mark.requirement("SL-004")
+def test_incident_from_the_alert_to_the_review(shop: Workspace) -> None:
+    release(shop, "v1.0.0")
+    release(shop, "v2.0.0")
+    shop.slack.say(CAROL, "ALERT: checkout answers with 5xx", INCIDENT)
+
+    # One command stops everything.
+    shop.slack.command(BOB, "/lock --all prod 30m INC-42: checkout answers with 5xx", INCIDENT)
+    shop.modal("checkout, search")
+    assert shop.slack.submit(BOB, reason="INC-42: checkout answers with 5xx") == {}
+    locked = message(shop, "Locked (2)", INCIDENT)
+    shop.publish_to_staging("v2.0.1")
+    shop.slack.command(ALICE, "/promote checkout v2.0.1 prod")
+    shop.private_message(ALICE, "Environment 'prod' is locked")
+
+    # A rollback shows its impact first, and the lock does not stop it.
+    shop.slack.command(ALICE, "/rollback checkout v1.0.0 prod", INCIDENT)
+    impact = str(shop.modal("Undoes v2.0.0"))
+    assert "`v2.0.0` → `v1.0.0`" in impact
+    assert shop.slack.submit(ALICE, reason="INC-42: 5xx since v2.0.0") == {}
+    shop.root("v1.0.0", "Rolled back")
+    assert shop.tagged("latest-prod") == shop.tagged("v1.0.0-prod")
+
+    # Nobody promotes the bad version again by mistake.
+    shop.slack.command(ALICE, "/promote checkout v2.0.0 prod")
+    shop.private_message(ALICE, "was rolled back from")
+
+    # The fix goes through the lock and without an approval, which everybody sees.
+    glass = '--break-glass --incident INC-42 --reason "the fix of 5xx"'
+    shop.slack.command(ALICE, f"/promote checkout v2.0.1 prod {glass}")
+    shop.root("v2.0.1", "Promoted")
+    announced = message(shop, "Review…", DEPLOYS)
+    assert shop.tagged("latest-prod") == shop.tagged("v2.0.1-prod")
+
+    # Another person reviews it: Alice cannot.
+    shop.slack.click(ALICE, announced, "floe_review")
+    shop.modal("cannot review the break-glass of")
+    shop.slack.click(BOB, announced, "floe_review")
+    assert "the fix of 5xx" in str(shop.modal("Verdict"))
+    assert shop.slack.submit(BOB, verdict="Accept it", reason="right: it was down") == {}
+    reviewed = message(shop, "right: it was down", DEPLOYS)
+    assert (block_ids(reviewed)[0], buttons(reviewed)) == (block_ids(announced)[0], [])
+
+    # One click ends the locks, and strangers can verify the story.
+    shop.slack.click(BOB, locked, "floe_unlock_all")
+    shop.modal("Unlock")
+    assert shop.slack.submit(BOB, reason="INC-42 is resolved") == {}
+    message(shop, "Unlocked (2)", INCIDENT)
+    with shop.platform() as (engine, _):
+        *told, _, _ = [entry.record.kind for entry in engine.history("prod", 20)]
+    # What was refused is on record too.
+    told = [kind for kind in told if kind != "refusal"]
+    assert told == ["unlock", "review", "promotion", "rollback", "lock"]
+    audit = ["platform", "audit", "verify", "--product", "checkout"]
+    assert popen(audit, shop.folder, {"PATH": "/usr/bin:/bin"}).wait(60) == 0
