@@ -157,7 +157,8 @@ def _base(
 ) -> _Base:
     api = SlackApi(web_client(tokens.bot_token, tokens.api_url))
     # People wait for these calls: a failure is better than a late answer.
-    interactive = SlackApi(web_client(tokens.bot_token, tokens.api_url, timeout_seconds=5))
+    waiting = web_client(tokens.bot_token, tokens.api_url, timeout_seconds=5)
+    interactive = SlackApi(waiting, api.contact)
     metrics = next(iter(products.values())).engine.metrics
     identities = SlackIdentities(
         interactive, store, lambda: products.people.directory, lambda: catalog.groups

@@ -11,7 +11,8 @@ from bot.blocks.elements import Payload
 from bot.blocks.ephemeral import refusal
 from bot.database import BotStore
 from bot.ephemeral import EphemeralStore
-from bot.inbox import Action, Inbox, Origin
+from bot.identity import SlackUnreachableError
+from bot.inbox import MOST_TRIES, Action, Inbox, Origin
 from bot.outbox import Outbox
 from bot.thread_pool import log_failure
 from engine.bootstrap.leader import Leader
@@ -20,7 +21,6 @@ from engine.runtime.background import keep_running
 from engine.runtime.wakeups import Topic
 
 _log = logging.getLogger(__name__)
-_MOST_TRIES = 5
 _PAUSE_SECONDS = 5.0
 _POLL_SECONDS = 0.5
 Handler = Callable[[Action], Payload | None]
@@ -131,9 +131,10 @@ class Dispatcher:
                 self._attempt(action)
             self._forget(action)
         except PromotionError as error:
-            # The store failed. The action stays in the inbox, so a restart runs it too.
+            # The store or Slack failed. The action stays in the inbox, where a restart or another
+            # server finds it.
             _log.error("%s is retried: %s", action.kind, error)
-            retry = threading.Timer(_PAUSE_SECONDS, self._retry, [action])
+            retry = threading.Timer(self._outbox.timing.action, self._retry, [action])
             retry.daemon = True
             retry.start()
         self._outbox.wake()
@@ -157,12 +158,14 @@ class Dispatcher:
             self._running.discard(action.key)
 
     def _run(self, action: Action) -> Payload | None:
-        if action.tries > _MOST_TRIES:
+        if action.tries > MOST_TRIES:
             return refusal(
-                "Not done", f"it was tried {_MOST_TRIES} times, and floe stopped each time"
+                "Not done", f"it was tried {MOST_TRIES} times, and floe stopped each time"
             )
         try:
             return self._handle(action)
+        except SlackUnreachableError:
+            raise
         except Exception:  # noqa: BLE001 - the last chance to answer
             # The outermost handler: the requester gets an answer after any error.
             incident = secrets.token_hex(4)

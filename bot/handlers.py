@@ -9,8 +9,8 @@ from bot.blocks.elements import Payload, code, escape, format_duration, mention
 from bot.blocks.ephemeral import note, refusal, suggest_command
 from bot.catalog import Catalog
 from bot.expiry import accepted_at, refuse_if_expired
-from bot.identity import SlackIdentities
-from bot.inbox import Action
+from bot.identity import SlackIdentities, SlackUnreachableError
+from bot.inbox import MOST_TRIES, Action
 from bot.message_store import MessageStore
 from bot.recent_products import RecentProducts
 from bot.thread_content import card_key
@@ -86,7 +86,11 @@ class ActionHandlers:
         }
 
     def handle(self, action: Action) -> Payload | None:
-        """Run `action` and return its answer, or a refusal; only unexpected errors are raised."""
+        """
+        Run `action` and return its answer, or a refusal.
+
+        Raises unexpected errors, and SlackUnreachableError if it should be tried again.
+        """
         now, commands = self._catalog.now(), self._catalog.commands
         refused = refuse_if_expired(action, _HEADLINES[action.kind], now, commands)
         if refused is not None:
@@ -95,6 +99,8 @@ class ActionHandlers:
             self._recent.add(action.origin, action.product)
             return self._kinds[action.kind](action)
         except PromotionError as error:
+            if isinstance(error, SlackUnreachableError) and action.tries < MOST_TRIES:
+                raise
             trace = action.trace_id
             _log.info("%s by %s: %s (trace %s)", action.kind, action.origin.user, error, trace)
             why = self._catalog.use_slash_commands(str(error), action.product)

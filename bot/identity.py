@@ -32,6 +32,10 @@ class IdentityLookupError(AuthorizationError):
     """Slack could not identify a user, so the action was not carried out."""
 
 
+class SlackUnreachableError(IdentityLookupError):
+    """Slack did not say who a user is; it may answer later, or another server."""
+
+
 @dataclass
 class _Groups:
     """User group ids by canonical handle, and the members of the groups read so far."""
@@ -226,6 +230,8 @@ def _email(user: Mapping[str, Any]) -> str | None:
 
 
 def _lookup_error(subject: str, error: Exception) -> IdentityLookupError:
-    return IdentityLookupError(
+    temporary = isinstance(error, SlackCallError) and error.temporary
+    kind = SlackUnreachableError if temporary else IdentityLookupError
+    return kind(
         f"I could not check {subject} (Slack: {error}), so I did nothing. Try again in a moment"
     )

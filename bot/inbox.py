@@ -16,6 +16,8 @@ from engine.domain.trace import trace_id
 from engine.runtime.database import Connection
 from engine.runtime.wakeups import Topic
 
+# Attempts at one action; the last one answers, whatever happened.
+MOST_TRIES = 5
 _KEPT_SECONDS = 48 * 3600
 
 

@@ -44,6 +44,7 @@ class OutboxTiming:
     poll: float = 0.2
     first_retry: float = 1.0
     longest_retry: float = 60.0
+    action: float = 5.0  # before an action that failed is tried again
     give_up: float = 24 * 3600
     give_up_ephemeral: float = 1800
 
@@ -70,7 +71,7 @@ class Outbox:
         self._messages = messages
         self._ephemerals = ephemerals
         self._on_link = on_link
-        self._timing = timing or OutboxTiming()
+        self.timing = timing or OutboxTiming()
         self._metrics = metrics
         self._leader = leader or Leader(None)
         self._lock = threading.Lock()
@@ -82,8 +83,8 @@ class Outbox:
             "floe-slack-outbox",
             self._look,
             "messages cannot be sent to Slack",
-            poll=self._timing.poll,
-            retry=self._timing.first_retry,
+            poll=self.timing.poll,
+            retry=self.timing.first_retry,
             pool=self._pool,
         )
 
@@ -105,8 +106,8 @@ class Outbox:
             elif self._messages.any_unsent():
                 self._dispatch(self._now())
             else:
-                return self._leader.wakeups.pause(self._timing.poll)
-        return self._timing.poll
+                return self._leader.wakeups.pause(self.timing.poll)
+        return self.timing.poll
 
     def _hand_over(self) -> None:
         """Let another server send, once no call of this one may still have an effect."""
@@ -127,7 +128,7 @@ class Outbox:
                 self._submit(busy, message.channel, partial(self._post, message))
         # Urgent edits, which remove buttons, come before gate counts.
         if self._may_send(now, _EDITS):
-            for message in self._messages.due_edits(now, self._timing.edit):
+            for message in self._messages.due_edits(now, self.timing.edit):
                 self._submit(busy, message.key, partial(self._edit, message))
         for ephemeral in self._ephemerals.due(now):
             lane = f"answer:{ephemeral.origin.user}"
@@ -164,7 +165,7 @@ class Outbox:
         except SlackCallError as error:
             self._handle_failure(message, message.channel, error)
             return
-        self._pause(message.channel, self._timing.post)
+        self._pause(message.channel, self.timing.post)
         self._count("delivered")
         if link:
             self._on_link(message.key)
@@ -182,7 +183,7 @@ class Outbox:
             self._sender.send_ephemeral(message)
         except SlackCallError as error:
             pause = error.retry_after or self._backoff(message.tries)
-            if not error.temporary or self._now() - message.at > self._timing.give_up_ephemeral:
+            if not error.temporary or self._now() - message.at > self.timing.give_up_ephemeral:
                 user = message.origin.user
                 _log.warning("an answer to %s could not be delivered: %s", user, error)
             else:
@@ -192,7 +193,7 @@ class Outbox:
 
     def _handle_failure(self, message: PendingMessage, lane: str, error: SlackCallError) -> None:
         temporary = error.temporary or error.code in _FIXABLE
-        if not temporary or self._now() - message.at > self._timing.give_up:
+        if not temporary or self._now() - message.at > self.timing.give_up:
             _log.warning("%s in %s could not be delivered: %s", message.key, message.channel, error)
             self._messages.mark_failed(message, error.code)
             self._count("failed")
@@ -211,7 +212,7 @@ class Outbox:
         self._metrics.count(SLACK_DELIVERIES, outcome=outcome)
 
     def _backoff(self, tries: int) -> float:
-        return min(self._timing.first_retry * 2.0 ** min(tries, 20), self._timing.longest_retry)
+        return min(self.timing.first_retry * 2.0 ** min(tries, 20), self.timing.longest_retry)
 
     def _pause(self, lane: str, seconds: float) -> None:
         with self._lock:

@@ -9,7 +9,7 @@ from bot.blocks.newer_blocks import without_newer_blocks
 from bot.database import BotStore
 from bot.ephemeral import EphemeralMessage
 from bot.message_store import MessageStore, PendingMessage
-from bot.webapi import SlackApi, SlackCallError, respond
+from bot.webapi import SlackApi, SlackCallError
 
 _log = logging.getLogger(__name__)
 # The tolerated difference between the clocks here and at Slack, in seconds.
@@ -32,10 +32,10 @@ class Sender:
 
     def is_cut_off(self) -> bool:
         """Whether Slack did not answer the newest calls."""
-        return self._api.unanswered >= _MOST_UNANSWERED
+        return self._api.contact.unanswered >= _MOST_UNANSWERED
 
     def forget_unanswered(self) -> None:
-        self._api.unanswered = 0
+        self._api.contact.unanswered = 0
 
     def post(self, message: PendingMessage) -> str | None:
         """
@@ -91,7 +91,7 @@ class Sender:
 
     def _respond(self, url: str, arguments: dict[str, JsonValue]) -> bool:
         try:
-            respond(url, arguments)
+            self._api.respond(url, arguments)
         except SlackCallError as error:
             if error.temporary:
                 raise

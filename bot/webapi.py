@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
@@ -69,12 +70,19 @@ def web_client(token: str, base_url: str | None, timeout_seconds: int = 10) -> W
     )
 
 
-class SlackApi:
-    """The Web API with the bot's token; `unanswered` counts the newest calls without an answer."""
+@dataclass
+class Contact:
+    """Whether Slack answers this server: `unanswered` counts the newest calls without an answer."""
 
-    def __init__(self, client: WebClient) -> None:
+    unanswered: int = 0
+
+
+class SlackApi:
+    """The Web API with the bot's token; `contact` is shared by all clients of a server."""
+
+    def __init__(self, client: WebClient, contact: Contact | None = None) -> None:
         self._client = client
-        self.unanswered = 0
+        self.contact = contact or Contact()
 
     def call(self, method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Call a writing method; SlackCallError if Slack refuses it or does not answer."""
@@ -89,36 +97,38 @@ class SlackApi:
         try:
             response = self._client.api_call(method, **content)
         except SlackApiError as error:
-            self.unanswered = 0
+            self.contact.unanswered = 0
             raise _call_error(error) from None
         except (OSError, HTTPException, SlackClientError, ValueError) as error:
             # ValueError: the answer is not JSON, which slack_sdk does not always catch.
-            self.unanswered += 1
+            self.contact.unanswered += 1
             raise SlackCallError(
                 f"no answer ({type(error).__name__})", temporary=True, outcome_unknown=writes
             ) from error
         data = response.data
         if not isinstance(data, dict):
             raise SlackCallError("no JSON", temporary=True, outcome_unknown=writes)
-        self.unanswered = 0
+        self.contact.unanswered = 0
         return data
 
-
-def respond(url: str, arguments: Mapping[str, Any], timeout_seconds: int = 10) -> None:
-    """Answer one person through a response_url; SlackCallError if Slack refuses it."""
-    client = WebhookClient(url, timeout=timeout_seconds, logger=quiet_logger(), retry_handlers=[])
-    try:
-        answer = client.send_dict(
-            {**arguments, "response_type": "ephemeral", "replace_original": False}
-        )
-    except (OSError, HTTPException, ValueError) as error:
-        # Without the cause: its text may contain the url, which is a secret.
-        raise SlackCallError(f"no answer ({type(error).__name__})", temporary=True) from None
-    if answer.status_code == 429 or answer.status_code >= 500:
-        pause = _seconds(answer.headers) if answer.status_code == 429 else None
-        raise SlackCallError(f"http_{answer.status_code}", temporary=True, retry_after=pause)
-    if answer.status_code != 200:
-        raise SlackCallError(f"http_{answer.status_code}")
+    def respond(self, url: str, arguments: Mapping[str, Any]) -> None:
+        """Answer one person through a response_url; SlackCallError if Slack refuses it."""
+        timeout = self._client.timeout
+        client = WebhookClient(url, timeout=timeout, logger=quiet_logger(), retry_handlers=[])
+        try:
+            answer = client.send_dict(
+                {**arguments, "response_type": "ephemeral", "replace_original": False}
+            )
+        except (OSError, HTTPException, ValueError) as error:
+            self.contact.unanswered += 1
+            # Without the cause: its text may contain the url, which is a secret.
+            raise SlackCallError(f"no answer ({type(error).__name__})", temporary=True) from None
+        self.contact.unanswered = 0
+        if answer.status_code == 429 or answer.status_code >= 500:
+            pause = _seconds(answer.headers) if answer.status_code == 429 else None
+            raise SlackCallError(f"http_{answer.status_code}", temporary=True, retry_after=pause)
+        if answer.status_code != 200:
+            raise SlackCallError(f"http_{answer.status_code}")
 
 
 def _log_limit_violations(method: str, arguments: Mapping[str, Any]) -> None:

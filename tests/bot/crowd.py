@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from threading import Event, Lock
@@ -132,17 +133,19 @@ class Crowd:
 
     def _until(self, case: Case, look: Callable[[], T | None], act: Callable[[], None]) -> T:
         """Act, and act again after a private answer or some seconds without effect."""
-        end, times = time.monotonic() + self.patience, 0
+        end, tried = time.monotonic() + self.patience, []
         answers = self.slack.answers[case.channel]
         while time.monotonic() < end - self.repeat_after:
             before = len(answers)
+            tried.append(f"{datetime.now(UTC):%H:%M:%S}, after {before} answers")
             with suppress(AssertionError):
                 act()
                 eventually(lambda b=before: look() or len(answers) > b, self.repeat_after)
                 return eventually(look, self.after_answer)
-            self.repeated, times = self.repeated + 1, times + 1
-        done = f"{case.step} ({case.way.name}): {times} times without effect"
-        raise AssertionError(f"{done}, and the last answers are {answers[-3:]}")
+            self.repeated += 1
+        raise AssertionError(
+            f"{case.step} ({case.way.name}) had no effect at {tried}; answers: {answers[-5:]}"
+        )
 
     def _opened(self, change_id: str, before: int) -> Json | None:
         views = self.slack.views[before:]

@@ -35,7 +35,9 @@ T = TypeVar("T")
 SECRET = "the-signing-secret"
 ALICE, BOB, CAROL, DAVE = "U01ALICE", "U02BOB", "U03CAROL", "U04DAVE"
 DEPLOYS, INCIDENT = "C01DEPLOY", "C02INC"
-QUICK = OutboxTiming(post=0.02, edit=0.05, poll=0.02, first_retry=0.1, longest_retry=0.5)
+QUICK = OutboxTiming(
+    post=0.02, edit=0.05, poll=0.02, first_retry=0.1, longest_retry=0.5, action=0.3
+)
 _trigger = count(1)
 
 

@@ -245,7 +245,7 @@ def test_locked_environment_keeps_the_change_waiting(stage):
 @pytest.mark.requirement("SL-005")
 def test_decision_is_refused_while_slack_cannot_identify_the_user(stage):
     change = stage.waiting_change()
-    stage.slack.fail("users.info", 500)
+    stage.slack.fail("users.info", 500, times=5)
     stage.slack.fail("respond", 503, times=2)
 
     approve(stage, change, BOB)
@@ -256,6 +256,17 @@ def test_decision_is_refused_while_slack_cannot_identify_the_user(stage):
     assert stage.platform.changes.get(change.id).approvals == ()
     approve(stage, change, BOB)
     stage.change(ChangeState.PROMOTED)
+
+
+@pytest.mark.requirement("SL-005")
+def test_decision_is_taken_once_slack_can_identify_the_user(stage):
+    change = stage.waiting_change()
+    stage.slack.fail("users.info", 500, times=4)
+
+    approve(stage, change, BOB)
+
+    assert len(stage.change(ChangeState.PROMOTED).approvals) == 1
+    assert stage.private_texts(BOB) == []
 
 
 @pytest.mark.requirement("SL-005")

@@ -188,6 +188,22 @@ def test_other_server_sends_when_the_first_is_cut_off_from_slack(
     assert max(posted.values()) == 1
 
 
+def test_click_is_taken_by_a_server_that_slack_answers(
+    slack: FakeSlack, replicas: list[Replica], relay: Relay
+) -> None:
+    first, _ = replicas
+    first.send(command_body("/promote", "v1.0.0 staging", ALICE, DEPLOYS))
+    eventually(lambda: has_said(slack, "Promoted"), 60)
+    first.send(command_body("/promote", "v1.0.0 prod", ALICE, DEPLOYS))
+    change = eventually(lambda: approval_of(slack), 60)
+
+    relay.cut(urlsplit(slack.url).netloc)
+    first.send({"payload": json.dumps(click_body("floe_approve", change, BOB))})
+    eventually(lambda: is_in_prod(slack), 60)
+
+    assert [user for user, _ in slack.responses if user == BOB] == []
+
+
 def test_request_is_refused_while_the_database_stands_still(
     slack: FakeSlack, replicas: list[Replica], postgres_server: PostgresProcess
 ) -> None:

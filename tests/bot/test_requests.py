@@ -240,7 +240,7 @@ def test_secrets_of_requests_are_never_logged(stage, caplog):
     stage.command("/promote v1.0.0 prod", secret="wrong")
     stage.command("/rollback prod")
     stage.command("/unknown")
-    stage.slack.fail("users.info", 500)
+    stage.slack.fail("users.info", 500, times=5)
     stage.command("/promotions")
     stage.slack.fail("respond", 404, times=3)
     stage.command("/promotions", user="U0NOBODY")

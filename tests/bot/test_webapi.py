@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bot.webapi import SlackApi, SlackCallError, respond, web_client
+from bot.webapi import SlackApi, SlackCallError, web_client
 
 # More than fits into the buffers of a connection.
 LARGE = "x" * (32 * 1024 * 1024)
@@ -24,7 +24,7 @@ def unread_server() -> Iterator[str]:
     [
         lambda url: SlackApi(web_client("xoxb-1", url, 2)).call("auth.test", {"text": LARGE}),
         lambda url: SlackApi(web_client("xoxb-1", url, 2)).read("auth.test", text=LARGE),
-        lambda url: respond(url, {"text": LARGE}, timeout_seconds=2),
+        lambda url: SlackApi(web_client("xoxb-1", url, 2)).respond(url, {"text": LARGE}),
     ],
     ids=["call", "read", "respond"],
 )

@@ -66,7 +66,7 @@ class Writers:
 
     def _lock_and_unlock(self) -> None:
         target = self.cases[0].target
-        while not self._done.wait(1):
+        while not self._done.wait(5):
             # A lock whose answer was lost is there: repeating it is refused.
             taken = (0, EnvironmentLockedError.exit_code)
             self._until_done("lock", "--env", target, "--reason", "INC-42", done=taken)
@@ -82,7 +82,7 @@ class Writers:
             self.exits[f"{words[0]} {code}"] += 1
             if code in done:
                 return
-            time.sleep(0.5)
+            time.sleep(1)
         raise AssertionError(f"{' '.join(words)} did not succeed: {said}")
 
     def _run(self, *words: str) -> tuple[int, str]:
