@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from threading import Event, Lock
@@ -137,7 +136,7 @@ class Crowd:
         answers = self.slack.answers[case.channel]
         while time.monotonic() < end - self.repeat_after:
             before = len(answers)
-            tried.append(f"{datetime.now(UTC):%H:%M:%S}, after {before} answers")
+            tried.append(f"{time.strftime('%H:%M:%S')}, after {before} answers")
             with suppress(AssertionError):
                 act()
                 eventually(lambda b=before: look() or len(answers) > b, self.repeat_after)

@@ -73,35 +73,54 @@ def test_incident_from_the_alert_to_the_review(shop: Workspace) -> None:
     release(shop, "v2.0.0")
     shop.slack.say(CAROL, "ALERT: checkout answers with 5xx", INCIDENT)
 
-    # One command stops everything.
-    shop.slack.command(BOB, "/lock --all prod 30m INC-42: checkout answers with 5xx", INCIDENT)
-    shop.modal("checkout, search")
-    assert shop.slack.submit(BOB, reason="INC-42: checkout answers with 5xx") == {}
-    locked = message(shop, "Locked (2)", INCIDENT)
+    locked = lock_everything(shop)
     shop.publish_to_staging("v2.0.1")
     shop.slack.command(ALICE, "/promote checkout v2.0.1 prod")
     shop.private_message(ALICE, "Environment 'prod' is locked")
+    roll_back(shop)
+    shop.slack.command(ALICE, "/promote checkout v2.0.0 prod")
+    shop.private_message(ALICE, "was rolled back from")
+    review(shop, break_the_glass(shop))
+    unlock_everything(shop, locked)
 
-    # A rollback shows its impact first, and the lock does not stop it.
+    with shop.platform() as (engine, _):
+        *told, _, _ = [entry.record.kind for entry in engine.history("prod", 20)]
+    # What was refused is on record too.
+    told = [kind for kind in told if kind != "refusal"]
+    assert told == ["unlock", "review", "promotion", "rollback", "lock"]
+    audit = ["platform", "audit", "verify", "--product", "checkout"]
+    assert popen(audit, shop.folder, {"PATH": "/usr/bin:/bin"}).wait(60) == 0
+
+
+def lock_everything(shop: Workspace) -> Json:
+    """Lock all products with one command; return the message about it."""
+    reason = "INC-42: checkout answers with 5xx"
+    shop.slack.command(BOB, f"/lock --all prod 30m {reason}", INCIDENT)
+    shop.modal("checkout, search")
+    assert shop.slack.submit(BOB, reason=reason) == {}
+    return message(shop, "Locked (2)", INCIDENT)
+
+
+def roll_back(shop: Workspace) -> None:
+    """Roll back after a look at the impact; the lock does not stop it."""
     shop.slack.command(ALICE, "/rollback checkout v1.0.0 prod", INCIDENT)
-    impact = str(shop.modal("Undoes v2.0.0"))
-    assert "`v2.0.0` → `v1.0.0`" in impact
+    assert "`v2.0.0` → `v1.0.0`" in str(shop.modal("Undoes v2.0.0"))
     assert shop.slack.submit(ALICE, reason="INC-42: 5xx since v2.0.0") == {}
     shop.root("v1.0.0", "Rolled back")
     assert shop.tagged("latest-prod") == shop.tagged("v1.0.0-prod")
 
-    # Nobody promotes the bad version again by mistake.
-    shop.slack.command(ALICE, "/promote checkout v2.0.0 prod")
-    shop.private_message(ALICE, "was rolled back from")
 
-    # The fix goes through the lock and without an approval, which everybody sees.
+def break_the_glass(shop: Workspace) -> Json:
+    """Promote the fix past the lock and without an approval; return the announcement."""
     glass = '--break-glass --incident INC-42 --reason "the fix of 5xx"'
     shop.slack.command(ALICE, f"/promote checkout v2.0.1 prod {glass}")
     shop.root("v2.0.1", "Promoted")
-    announced = message(shop, "Review…", DEPLOYS)
     assert shop.tagged("latest-prod") == shop.tagged("v2.0.1-prod")
+    return message(shop, "Review…", DEPLOYS)
 
-    # Another person reviews it: Alice cannot.
+
+def review(shop: Workspace, announced: Json) -> None:
+    """Another person reviews the break-glass; the one who did it cannot."""
     shop.slack.click(ALICE, announced, "floe_review")
     shop.modal("cannot review the break-glass of")
     shop.slack.click(BOB, announced, "floe_review")
@@ -110,15 +129,10 @@ def test_incident_from_the_alert_to_the_review(shop: Workspace) -> None:
     reviewed = message(shop, "right: it was down", DEPLOYS)
     assert (block_ids(reviewed)[0], buttons(reviewed)) == (block_ids(announced)[0], [])
 
-    # One click ends the locks, and strangers can verify the story.
+
+def unlock_everything(shop: Workspace, locked: Json) -> None:
+    """Remove the locks of the message `locked` with one click."""
     shop.slack.click(BOB, locked, "floe_unlock_all")
     shop.modal("Unlock")
     assert shop.slack.submit(BOB, reason="INC-42 is resolved") == {}
     message(shop, "Unlocked (2)", INCIDENT)
-    with shop.platform() as (engine, _):
-        *told, _, _ = [entry.record.kind for entry in engine.history("prod", 20)]
-    # What was refused is on record too.
-    told = [kind for kind in told if kind != "refusal"]
-    assert told == ["unlock", "review", "promotion", "rollback", "lock"]
-    audit = ["platform", "audit", "verify", "--product", "checkout"]
-    assert popen(audit, shop.folder, {"PATH": "/usr/bin:/bin"}).wait(60) == 0
