@@ -16,7 +16,7 @@ from engine.domain.trace import trace_id
 from engine.runtime.database import Connection
 from engine.runtime.wakeups import Topic
 
-# Attempts at one action; the last one answers, whatever happened.
+# Attempts at one action; the last one answers in any case.
 MOST_TRIES = 5
 _KEPT_SECONDS = 48 * 3600
 

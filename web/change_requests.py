@@ -48,7 +48,7 @@ change_requests = Blueprint("change_requests", __name__)
 
 @dataclass(frozen=True)
 class Preview:
-    """The plan of a request that nobody has sent yet, and `breakable` if an incident skips it."""
+    """The plan of a request that was not sent yet, and `breakable` if an incident skips it."""
 
     plan: Plan
     breakable: bool
@@ -111,7 +111,7 @@ def show(name: str, verb: str) -> Response:
 
 @change_requests.post(_PATH)
 def submit(name: str, verb: str) -> AnyResponse:
-    """Submit the request of a preview once, if its environment still runs what was shown."""
+    """Submit the request of a preview once, if its environment still runs the shown version."""
     site, given, person = the_site(), request.form, visitor()
     if person is None:
         raise AuthorizationError("Sign in first: nothing was done")

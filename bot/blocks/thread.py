@@ -47,7 +47,7 @@ def approval_request(change: Change, rendering: RenderingContext, approvers: str
     Render the message with the buttons, which disappear once the change no longer waits.
 
     `approvers` mentions the people who may approve. The card has the gates, the open rules and the
-    expiry; this message has what changes.
+    expiry; this message has the changes.
     """
     key, step = f"{change.id}:ask", escape(describe_step(change))
     if change.state is not ChangeState.AWAITING_APPROVAL or change.held_back:
@@ -100,7 +100,7 @@ def _delta(change: Change) -> tuple[Block, ...]:
     if found is None:
         return ()
     commits = f" · {link(found.compare_url, 'commits')}" if found.compare_url else ""
-    title = section("changes", f"*What changes from {escape(found.running.version, 80)}*{commits}")
+    title = section("changes", f"*Changes from {escape(found.running.version, 80)}*{commits}")
     known = describe(found.model_copy(update={"unknown": ()}))
     rows = [line.partition(": ")[::2] for line in known]
     rows += [("unknown", text) for text in found.unknown]
@@ -146,7 +146,7 @@ def _ended(change: Change, rendering: RenderingContext) -> str:
 
 
 def _live(change: Change) -> str:
-    """What is true now, for the people who waited for it."""
+    """The new state of the environment, for the people who waited for it."""
     place = f"{change.product} {change.target}" if change.product else change.target
     if change.waiver is not None:
         return escape(f"{change.waiver.shown} is waived in {place}")
@@ -193,7 +193,7 @@ def _approve(change: Change) -> Block:
 
 
 def _consequence(change: Change) -> str:
-    """What one more approval does."""
+    """The effect of one more approval."""
     more = change.missing_approvals - 1
     if more:
         return f"{more} more approval{'s are' if more > 1 else ' is'} needed after yours."

@@ -42,14 +42,14 @@ def report(folder: Path, *ids: str) -> None:
 
 def test_approval_request_tells_new_and_fixed_vulnerabilities(scanning: Stage) -> None:
     first = scanning.waiting_change("v1.0.0")
-    assert "What changes" not in block_text(scanning.approval_request(first))
+    assert "Changes from" not in block_text(scanning.approval_request(first))
     scanning.click("floe_approve", first.id, BOB)
     scanning.change(ChangeState.PROMOTED, "v1.0.0")
     report(scanning.folder, "CVE-2", "CVE-3")
 
     shown = block_text(scanning.approval_request(scanning.waiting_change("v2.0.0")))
 
-    assert "*What changes from v1.0.0*" in shown
+    assert "*Changes from v1.0.0*" in shown
     assert "1 new (CVE-3 LOW bash), 1 fixed (CVE-1), 1 unchanged" in shown
 
 

@@ -85,7 +85,7 @@ def test_incident_from_the_alert_to_the_review(shop: Workspace) -> None:
 
     with shop.platform() as (engine, _):
         *told, _, _ = [entry.record.kind for entry in engine.history("prod", 20)]
-    # What was refused is on record too.
+    # The refusals are on record too.
     told = [kind for kind in told if kind != "refusal"]
     assert told == ["unlock", "review", "promotion", "rollback", "lock"]
     audit = ["platform", "audit", "verify", "--product", "checkout"]

@@ -260,7 +260,7 @@ def test_rollback_works_on_a_phone_by_keyboard_without_javascript(
         with page_of(browser, url, java_script_enabled=False, **looks) as page:
             page.goto("/environments/staging")
             page.get_by_role("link", name="Roll back staging…").press("Enter")
-            page.get_by_role("button", name="Show what happens").press("Enter")
+            page.get_by_role("button", name="Show a preview").press("Enter")
             page.get_by_label("Reason").fill("INC-9: 5xx")
             page.get_by_role("button", name="Roll back staging to v1.0.0").press("Enter")
             expect(page.get_by_role("status")).to_contain_text("You requested v1.0.0 for staging")
