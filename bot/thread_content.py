@@ -13,6 +13,8 @@ from bot.message_store import DesiredMessage
 from engine.domain.change import Change, ChangeState
 from engine.domain.gate import GateStatus
 
+_EARLY = (ChangeState.CHECKING, ChangeState.BLOCKED, ChangeState.FAILED, ChangeState.STALE)
+
 
 def card_message(
     change: Change,
@@ -73,8 +75,7 @@ def card_key(change_id: str) -> str:
 
 def is_hidden(change: Change) -> bool:
     """Whether the change was refused at once, so that only the requester gets a message."""
-    early = change.state in (ChangeState.CHECKING, ChangeState.BLOCKED)
-    return early and change.context.get("quiet") is True
+    return change.state in _EARLY and change.context.get("quiet") is True
 
 
 def should_broadcast(change: Change, rendering: RenderingContext) -> bool:

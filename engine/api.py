@@ -9,10 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from engine.changes.direct import carry_out
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import Anchor, AuditReport
-from engine.domain.change import Change
 from engine.domain.environment import Enforcement, Environment
 from engine.domain.errors import ArtifactNotFoundError, SignatureVerificationError
 from engine.domain.identity import Directory
@@ -24,7 +22,7 @@ from engine.domain.mirroring import SyncReport
 from engine.domain.path import PromotionPath
 from engine.domain.plan import GateMode, Plan
 from engine.domain.policy_document import PolicyDocument
-from engine.domain.request import ChangeRequest, Request
+from engine.domain.request import Request
 from engine.domain.result import Result
 from engine.domain.rights import Rights
 from engine.domain.selection import Selection
@@ -106,10 +104,6 @@ class Engine:
     def run(self, request: Request, progress: Progress) -> Result:
         """Plan and execute `request`; see `Runner.run`."""
         return self.runner.run(request, progress)
-
-    def carry_out(self, request: ChangeRequest, interface: str, progress: Progress) -> Change:
-        """Plan and execute `request` as a change that no store keeps; see `changes.direct`."""
-        return carry_out(self.runner, request, interface, progress)
 
     def execute(self, plan: Plan, progress: Progress) -> Result:
         """Carry out `plan`, which is judged again under the lease; see `Runner.execute`."""

@@ -48,7 +48,7 @@ change_requests = Blueprint("change_requests", __name__)
 
 @dataclass(frozen=True)
 class Preview:
-    """The plan of a request that was not sent yet, and `breakable` if an incident skips it."""
+    """The plan of a request that is not sent yet; `breakable` if an incident skips its blockers."""
 
     plan: Plan
     breakable: bool
@@ -92,6 +92,7 @@ def show(name: str, verb: str) -> Response:
         except PromotionError as error:
             problem = error
     versions, newest = _candidates(site, name, verb)
+    seen = site.board.look()
     page = render_template(
         "change_request.html",
         name=name,
@@ -102,7 +103,8 @@ def show(name: str, verb: str) -> Response:
         versions=versions,
         newest=newest,
         rules=site.platform.engine.path.environment(name),
-        status=site.board.look().row(name),
+        status=seen.row(name),
+        pending=seen.pending_to(name),
         key=secrets.token_urlsafe(16),
         now=site.platform.engine.now(),
     )
@@ -111,7 +113,7 @@ def show(name: str, verb: str) -> Response:
 
 @change_requests.post(_PATH)
 def submit(name: str, verb: str) -> AnyResponse:
-    """Submit the request of a preview once, if its environment still runs the shown version."""
+    """Submit the request of a preview once, if its environment still runs the previewed version."""
     site, given, person = the_site(), request.form, visitor()
     if person is None:
         raise AuthorizationError("Sign in first: nothing was done")

@@ -1,7 +1,7 @@
 """The page of a change: steps, timeline, gates and their durations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import median
 
@@ -10,7 +10,7 @@ from pydantic import JsonValue, ValidationError
 from engine.changes.checkpoint_events import checkpoint_text
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import PromotionError
-from engine.domain.gate import GateKind, GateResult
+from engine.domain.gate import GateKind, GateResult, GateStatus
 from web.formatting import Prepared, spoken, terminal
 from web.site import Site
 
@@ -34,6 +34,8 @@ _LABELS = {
     "checkpointed": "signed in a checkpoint",
     "deployment_reported": "deployment reported",
 }
+# Of the output of a failed gate, as on stderr and in Slack.
+_LAST_LINES = 40
 # The number of done steps per state. A change that ended early ended in the step after them.
 _DONE = {
     ChangeState.CHECKING: 1,
@@ -69,13 +71,21 @@ class TimelineEntry:
 
 @dataclass(frozen=True)
 class GateView:
-    """A gate of a change: `started` while it runs, `result` once it ended."""
+    """
+    A gate of a change: `started` while it runs, `result` once it ended. Of a failed one, `output`
+    has the last 40 lines only; `cut` says whether there are more.
+    """
 
     gate: str
     result: GateResult | None
     started: datetime | None = None
     usual_seconds: float | None = None
     output: Prepared | None = None
+    cut: bool = False
+
+    @property
+    def failed(self) -> bool:
+        return self.result is not None and self.result.status is GateStatus.FAILED
 
 
 def steps(change: Change) -> tuple[Step, ...]:
@@ -131,13 +141,16 @@ def _gate(
     kind = GateKind(name)
     ran = () if result else site.platform.store.gate_seconds(change.target, kind)
     output = site.platform.store.output(change.id, kind)
-    return GateView(
+    view = GateView(
         gate=spoken(name),
         result=result,
         started=None if result else started,
         usual_seconds=median(ran) if ran else None,
         output=terminal(output) if output else None,
     )
+    lines = view.output.rstrip().split("\n") if view.failed and view.output else []
+    last = Prepared("\n".join(lines[-_LAST_LINES:]))
+    return replace(view, output=last, cut=len(lines) > _LAST_LINES) if lines else view
 
 
 def _result(details: Mapping[str, JsonValue]) -> GateResult | None:

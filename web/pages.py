@@ -273,7 +273,7 @@ def _thread(found: Change) -> str | None:
 
 
 def _question(site: Site, found: Change) -> str | None:
-    """Return the question to the visitor before they approve; None if they may not."""
+    """Return the question before an approval by the visitor; None if they may not approve."""
     person = visitor()
     if person is None or not site.platform.changes.awaits(found, person):
         return None

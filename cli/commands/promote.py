@@ -128,14 +128,13 @@ def _promote(typed: PromotionInput, manifest: ProductChoice, mode: GateMode, wai
             return render_dry_run(PromotionResponse.of_dry_run(typed, plan))
         # A dry run needs no changes, and does not wait until they are loaded.
         from cli.approval import submit_and_wait
-        from engine.bootstrap import store_gate_outputs
+        from engine.bootstrap import carry_out
 
         needed = engine.path.environment(request.target).approvals.required
         if needed and not request.break_glass:
             change = submit_and_wait(config, engine, request, progress, wait)
         else:
-            with store_gate_outputs(config, request.trace_id, progress) as kept:
-                change = engine.carry_out(request, "cli", kept)
+            change = carry_out(config, engine, request, progress)
     from cli.refusal_recording import with_refusal_record
 
     answer = render_promotion(typed, ChangeResponse.of(change))

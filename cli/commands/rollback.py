@@ -15,7 +15,7 @@ from cli.remote.selection import through_server
 from cli.render.change import render_rollback
 from cli.render.common import failure
 from cli.render.rollback import NOT_DONE, render_dry_run
-from engine.bootstrap import ACTING, local_operator, open_engine
+from engine.bootstrap import ACTING, carry_out, local_operator, open_engine
 from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
 from engine.domain.parsing import parse_incident, parse_rollback_request
@@ -93,7 +93,7 @@ def _rollback(typed: RollbackInput, manifest: ProductChoice, wait: int) -> Answe
         if typed.dry_run:
             plan = engine.plan(request, progress, GateMode.LIST)
             return render_dry_run(RollbackResponse.of_dry_run(typed, plan))
-        change = engine.carry_out(request, "cli", progress)
+        change = carry_out(config, engine, request, progress)
         if change.open:
             change = submit_and_wait(config, engine, request, progress, wait)
     answer = render_rollback(typed, ChangeResponse.of(change))

@@ -16,7 +16,7 @@ from cli.remote.selection import through_server
 from cli.render.change import render_waived
 from cli.render.common import failure
 from engine.api import Engine
-from engine.bootstrap import ACTING, local_operator, open_engine
+from engine.bootstrap import ACTING, carry_out, local_operator, open_engine
 from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
 from engine.domain.operator import Operator
@@ -129,7 +129,7 @@ def _asked(typed: WaiveInput, trace: str, manifest: ProductChoice, wait: int) ->
             typed.until,
             typed.reason,
         )
-        change = engine.carry_out(request, "cli", progress)
+        change = carry_out(config, engine, request, progress)
         if change.open:
             change = submit_and_wait(config, engine, request, progress, wait)
     answer = render_waived(ChangeResponse.of(change))

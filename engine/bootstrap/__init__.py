@@ -17,12 +17,12 @@ from engine.bootstrap.identity import check_registry_user, local_operator
 if TYPE_CHECKING:
     from engine.bootstrap.platform import (
         adopt_state,
+        carry_out,
         changes_in_flight,
         open_command_platform,
         open_platform,
         open_products,
         record_refusal,
-        store_gate_outputs,
     )
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "WEBHOOKS",
     "SystemClock",
     "adopt_state",
+    "carry_out",
     "changes_in_flight",
     "check_registry_user",
     "keeps_changes",
@@ -43,7 +44,6 @@ __all__ = [
     "open_products",
     "open_reading_engine",
     "record_refusal",
-    "store_gate_outputs",
 ]
 
 

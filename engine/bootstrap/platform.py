@@ -20,18 +20,17 @@ from engine.bootstrap.opened_product import OpenedProduct, refusals_of
 from engine.bootstrap.reload import Reloader, explain_failure
 from engine.bootstrap.shared import Shared, open_shared
 from engine.bootstrap.state import changes_database, outbox_tables, wakeups_of
-from engine.changes.gate_events import GateOutputRecorder
+from engine.changes import direct
 from engine.changes.memberships import People
 from engine.changes.sweeper import Workplace
 from engine.changes.worker import THREADS_OF_PRODUCT, Pace, Worker
 from engine.config import Config, Installation, ProductChoice, ServerConfig
-from engine.config.promotion import OciAudit
 from engine.domain.change import Change
 from engine.domain.errors import ConfigError, PromotionError
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
 from engine.domain.product import UNNAMED
-from engine.execution.audit_reports import report_change
+from engine.domain.request import ChangeRequest
 from engine.execution.refusals import attempt_of_change, attempt_of_plan
 from engine.platform import Platform, Products
 from engine.ports import Progress
@@ -187,12 +186,11 @@ def _products(
     )
 
 
-@contextmanager
-def store_gate_outputs(config: Config, run_id: str, progress: Progress) -> Iterator[Progress]:
-    """Wrap `progress` to store the gate outputs of a run without a change."""
+def carry_out(config: Config, engine: Engine, request: ChangeRequest, progress: Progress) -> Change:
+    """Carry out a command at once; a failed one becomes a change in the state directory."""
     database = changes_database(config)
     with closing(SqlStore(database, clock_of(config), product=config.product)) as store:
-        yield GateOutputRecorder(store, run_id, progress)
+        return direct.carry_out(engine.runner, store, request, "cli", progress, config.product)
 
 
 @contextmanager
@@ -225,16 +223,12 @@ def changes_in_flight(config: Config, engine: Engine) -> tuple[Change, ...]:
 
 def record_refusal(manifest: ProductChoice, refused: Plan | Change) -> None:
     """
-    Record the refusals of `refused`, and report its other failures to the audit backend.
+    Record the refusals of `refused`, after the answer; they may be lost.
 
-    Called after the answer. PromotionError if the manifest is unusable. A refusal may be lost.
+    PromotionError if the manifest is unusable.
     """
     attempt = attempt_of_plan(refused) if isinstance(refused, Plan) else attempt_of_change(refused)
-    config = manifest.load(os.environ)
-    if not attempt.refusals and isinstance(config.audit, OciAudit):
-        return
-    with open_engine(config, lease_seconds=_REFUSAL_SECONDS) as engine:
-        refusals_of(config, engine).note(attempt)
-        if isinstance(refused, Change) and not refused.id:
-            # A change in a store was reported when it ended.
-            report_change(engine.runner, refused)
+    if attempt.refusals:
+        config = manifest.load(os.environ)
+        with open_engine(config, lease_seconds=_REFUSAL_SECONDS) as engine:
+            refusals_of(config, engine).note(attempt)

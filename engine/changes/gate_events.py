@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
@@ -22,11 +22,15 @@ _RECORD_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII
 
 @dataclass(frozen=True)
 class GateOutputRecorder:
-    """Store the gate output of a run without a change under `run_id`, its trace ID."""
+    """
+    Store the gate output of a run without a change under `run_id`, its trace ID; `outputs` has it
+    for a change that is stored later.
+    """
 
     store: ChangeStore
     run_id: str
     inner: Progress
+    outputs: dict[GateKind, bytes] = field(default_factory=dict)
 
     def step(self, text: str) -> None:
         self.inner.step(text)
@@ -39,6 +43,7 @@ class GateOutputRecorder:
 
     def gate_output(self, gate: GateKind, output: bytes) -> None:
         """Store the output; the run continues if that fails."""
+        self.outputs[gate] = output
         try:
             self.store.keep_output(self.run_id, gate, output)
         except StoreUnavailableError as error:

@@ -2,8 +2,13 @@
 
 import pytest
 
+from engine.changes.direct import carry_out
 from engine.domain.artifact import Tag
 from engine.domain.change import ChangeState
+from engine.domain.errors import ArtifactNotFoundError
+from engine.domain.parsing import parse_promotion_request
+from engine.domain.product import UNNAMED
+from engine.ports import NO_PROGRESS
 from tests.bot.stage import ALICE, BOB, DEPLOYS, block_ids, block_text, buttons
 
 
@@ -33,3 +38,17 @@ def test_promotion_is_requested_approved_and_carried_out(stage):
     )
     assert "<@U02BOB>" in block_text(thread[-1])
     assert f"Trace ID: `{done.trace_id}`" in block_text(thread[-1])
+
+
+def test_failed_promotion_of_a_command_line_posts_nothing(stage):
+    platform, alice = stage.platform, stage.operator("alice@acme.com")
+    path = platform.engine.path
+    request = parse_promotion_request(path, "v9.9.9", None, "staging", alice, "a" * 32)
+
+    with pytest.raises(ArtifactNotFoundError):
+        carry_out(platform.engine.runner, platform.store, request, "cli", NO_PROGRESS, UNNAMED)
+    [failed] = platform.store.recent(1)
+    stage.waiting_change()
+
+    assert (failed.version, failed.state) == ("v9.9.9", ChangeState.FAILED)
+    assert len(stage.slack.in_channel(DEPLOYS)) == 1

@@ -26,22 +26,68 @@ def failing_platform(folder: Path, command: str = PRINTS) -> Floe:
     )
 
 
-def test_output_of_a_failed_gate_is_shown_and_stored_without_a_change(tmp_path: Path) -> None:
+def test_output_of_a_failed_gate_is_shown_and_stored_without_approvals(tmp_path: Path) -> None:
     floe = failing_platform(tmp_path)
 
     refused = floe.run(*PROMOTE)
     trace = refused.err.rpartition("Trace ID: ")[2].strip()
-    kept = floe.run(*SHOW, trace, "--output-of", "tests")
+    shown = refused.err.partition("Output of tests: floe ")[2].partition("\n")[0]
+    kept = [floe.run(*shown.split()), floe.run(*SHOW, trace, "--output-of", "tests")]
     document = floe.run(*SHOW, trace, "--output-of", "tests", "--output", "json").document
 
     assert refused.code == 8
     assert "  | line-10-\n" in refused.err
     assert "  | line-9-\n" not in refused.err
-    assert f"floe platform changes show {trace} --output-of tests" in refused.err
-    assert (kept.code, kept.out.splitlines()) == (0, [f"line-{n}-" for n in range(50)])
+    assert shown.startswith("platform changes show c-")
+    for each in kept:
+        assert (each.code, each.out.splitlines()) == (0, [f"line-{n}-" for n in range(50)])
     assert document["output"].startswith("line-0-\n")
     fits = Draft202012Validator(outputs_schema() | {"$ref": "#/$defs/changes show"})
     assert list(fits.iter_errors(document)) == []
+
+
+def test_failed_promotion_without_approvals_is_a_change(tmp_path: Path) -> None:
+    floe = failing_platform(tmp_path)
+
+    refused = floe.run(*PROMOTE, "--output", "json").document
+    [change] = floe.run("platform", "changes", "--all", "--output", "json").document["changes"]
+    shown = floe.run(*SHOW, change["change_id"])
+    table = floe.run("platform", "changes", "--all")
+
+    assert refused["change_id"] == change["change_id"]
+    assert (change["state"], change["interface"]) == ("blocked", "cli")
+    assert [each["status"] for each in change["gate_results"]] == ["passed", "failed"]
+    assert change["ended"]["reason_code"] == "gate_failed"
+    assert change["trace_id"] == refused["trace_id"]
+    assert "Gate 'tests' failed" in shown.out
+    assert change["change_id"] in table.out
+
+
+def test_refused_rollback_and_unknown_version_are_changes(tmp_path: Path) -> None:
+    floe = failing_platform(tmp_path, "true")
+    assert floe.run(*PROMOTE).code == 0
+
+    unknown = floe.run("platform", "promote", "v9.0.0", "--to", "staging")
+    rollback = floe.run("platform", "rollback", "v8.0.0", "--env", "staging", "--reason", "INC-1")
+    found = floe.run("platform", "changes", "--all", "--output", "json").document["changes"]
+
+    assert unknown.code != 0
+    assert rollback.code != 0
+    # The promotion that took effect is on the ledger, and has no change.
+    assert [(each["version"], each["state"]) for each in found] == [
+        ("v8.0.0", "failed"),
+        ("v9.0.0", "failed"),
+    ]
+
+
+def test_unusable_state_does_not_hide_the_failure(tmp_path: Path) -> None:
+    floe = failing_platform(tmp_path)
+    (tmp_path / ".floe").mkdir(exist_ok=True)
+    (tmp_path / ".floe" / "store.db").mkdir()
+
+    refused = floe.run(*PROMOTE)
+
+    assert (refused.code, "line-49-" in refused.err) == (8, True), refused.err
 
 
 def test_output_is_found_by_record_id(tmp_path: Path) -> None:
