@@ -85,7 +85,7 @@ def test_moved_change_is_shown_without_reloading(browser: Browser, stage: Stage,
 
         stage.ask("v1.0.0", "staging")
 
-        expect(page.locator(".path .version", has_text="v1.0.0")).to_be_visible()
+        expect(page.locator(".path li:has(#env-staging) .version")).to_have_text("v1.0.0")
         assert page.evaluate("window.stillHere")
 
 

@@ -31,8 +31,8 @@ def test_page_without_events_polls(browser: Browser, tmp_path: Path) -> None:
 
         stage.ask("v1.0.0", "staging")
 
-        expect(page.locator(".path .version", has_text="v1.0.0")).to_be_visible(
-            timeout=_ASKED_AGAIN
+        expect(page.locator(".path li:has(#env-staging) .version")).to_have_text(
+            "v1.0.0", timeout=_ASKED_AGAIN
         )
 
 

@@ -73,5 +73,5 @@ def test_change_is_shown_as_last_known_while_the_store_cannot_be_read(
     assert ">awaiting approval</span>" in after[waiting.id]
     assert all("This change as last known" in page for page in after.values())
     assert "Approve v1.0.0 for prod" not in after[waiting.id]
-    assert (unknown.status_code, "Not known right now" in unknown.text) == (503, True)
+    assert (unknown.status_code, "Temporarily unavailable" in unknown.text) == (503, True)
     assert "as last known" not in behind_proxy.get(f"/changes/{waiting.id}", BOB)
