@@ -61,6 +61,7 @@ def test_promotion_is_previewed_and_confirmed(two_versions: Stage) -> None:
     assert "v1.0.0</option>" not in form
     assert "Policy compliance, Tests" in page
     assert "without an approval" in page
+    assert "Not known: no scans or SBOMs of the two versions were compared." in page
     change = last_change(two_versions)
     assert answer.headers["Location"] == f"/changes/{change.id}"
     assert (change.version, change.target, change.interface) == ("v1.2.0", "staging", "web")
