@@ -30,6 +30,7 @@ from web.csrf import form_token
 from web.error_handlers import answer_failures
 from web.form_actions import deeds
 from web.health import health
+from web.incident import incident
 from web.openapi import description
 from web.pages import pages
 from web.products_page import matrix
@@ -94,7 +95,7 @@ def create_app(site: Shared) -> Flask:
 
 def _register(app: Flask, several: bool) -> None:
     """Serve the pages of a product below its name where there are several."""
-    for blueprint in (sign_in, stream, health, reloading, events, catalog):
+    for blueprint in (sign_in, stream, health, reloading, events, catalog, incident):
         app.register_blueprint(blueprint)
     of_product = (api, hand_off, reports, orders)
     for blueprint in of_product:

@@ -19,7 +19,7 @@ from engine.domain.waiver import waiver_key
 from web.site import Site
 
 _CHANGES = 300
-_RESULTS = {
+RESULTS = {
     "promotion": ("promoted", "good"),
     "rollback": ("rolled back", "info"),
     "restore": ("restored", "info"),
@@ -65,7 +65,7 @@ def past(
 def _row(kept: CachedRecord, changes: dict[str, Change], running: bool, now: datetime) -> PastRow:
     record = kept.record
     change = changes.get(record.id)
-    result, tone = _RESULTS[record.kind]
+    result, tone = RESULTS[record.kind]
     until = kept.until or (now if running else None)
     return PastRow(
         kept=kept,

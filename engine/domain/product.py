@@ -34,6 +34,12 @@ def qualified(product: str, environment: str) -> str:
     return f"{product}/{environment}" if product else environment
 
 
+def split_place(place: str) -> tuple[str, str]:
+    """Return the product, which may be unnamed, and the environment of a `qualified` name."""
+    product, _, environment = place.rpartition("/")
+    return product, environment
+
+
 def unqualified(product: str, place: str) -> str:
     """Return the name that the environment `place` has within `product`; see `qualified`."""
     return place.removeprefix(f"{product}/") if product else place

@@ -1,6 +1,6 @@
 """A local cache of records for large views; losing it is harmless."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -74,6 +74,17 @@ class RecordStore(Protocol):
         self, selection: Selection, limit: int, after: Cursor | None = None
     ) -> tuple[CachedRecord, ...]:
         """Read the newest `limit` records that match, newest first; with `after`, the next page."""
+        ...
+
+    def recent(
+        self,
+        products: Collection[str],
+        kinds: Collection[str],
+        since: datetime,
+        limit: int,
+        environment: str | None = None,
+    ) -> tuple[tuple[str, CachedRecord], ...]:
+        """Read the newest `limit` records of `kinds` since then, each with its product."""
         ...
 
     def by_id(self, record_id: str) -> CachedRecord | None: ...

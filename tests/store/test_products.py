@@ -27,6 +27,8 @@ from tests.domain.records import a_promotion
 from tests.store.databases import Databases
 from tests.store.stores import MINUTE, NOON
 
+SECOND = timedelta(seconds=1)
+
 PRODUCTS = ("", "checkout", "checkout-2", "billing")
 
 
@@ -103,6 +105,25 @@ def test_product_forgets_its_own_copy_only(databases: Databases) -> None:
     assert copies["checkout"].cached_ranges() == {}
 
 
+def test_newest_records_of_several_products_are_merged(databases: Databases) -> None:
+    copies, kinds = copies_of(databases), ("promotion", "rollback")
+    several = ("checkout", "checkout-2")
+
+    found = copies["billing"].recent(several, kinds, NOON + MINUTE, 3)
+
+    places = [(name, kept.environment, kept.record.subject_version) for name, kept in found]
+    assert places == [
+        ("checkout-2", "prod", "v1.0.2"),
+        ("checkout", "prod", "v1.0.2"),
+        ("checkout-2", "prod", "v1.0.1"),
+    ]
+    assert [kept.until for _, kept in found] == [None, None, NOON + 2 * MINUTE + SECOND * 2]
+    assert copies[""].recent(("",), kinds, NOON, 9, "prod")[0][0] == ""
+    assert copies[""].recent(several, kinds, NOON, 9, "staging") == ()
+    assert copies[""].recent(several, ("lock",), NOON, 9) == ()
+    assert copies[""].recent(several, kinds, NOON + 9 * MINUTE, 9) == ()
+
+
 def test_copy_of_the_previous_version_has_no_product(databases: Databases) -> None:
     database = databases.records()
     older = replace(database, migrations=MIGRATIONS[:3])
@@ -142,6 +163,10 @@ def test_page_is_read_in_the_order_of_an_index(tmp_path: Path, selection: Select
         (
             lambda copy: copy.page(Selection(operator="alice@acme.com"), 9),
             "INDEX product_operator (product=? AND operator=?)",
+        ),
+        (
+            lambda copy: copy.recent(("checkout", "search"), ("lock", "unlock"), NOON, 9),
+            "COVERING INDEX product_kind (product=? AND kind=? AND at>?)",
         ),
         (lambda copy: copy.versions(9), "COVERING INDEX product_version (product=? AND version>?)"),
         (

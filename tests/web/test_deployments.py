@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from tests.builders import image
 from tests.peers.fake_issuer import FakeIssuer
 from tests.peers.signing import SigningKey, claims
-from tests.web.stage import ALICE, BOB, PROXY, Stage, stage_in
+from tests.web.stage import ALICE, BOB, PROXY, Stage, person, stage_in
 from web.rate import Rate
 
 SECRET = "s3cret"
@@ -143,7 +143,8 @@ def test_repeated_report_has_no_effect(stage: Stage) -> None:
 def test_environment_must_be_named_where_several_run_the_artifact(stage: Stage) -> None:
     stage.ask("v1.0.0", "prod")
     stage.settle(stage.ask("v1.0.0", "prod").id)
-    stage.platform.changes.approve(stage.platform.store.open()[0].id, _bob(stage), "api")
+    bob = person(stage.platform, BOB)
+    stage.platform.changes.approve(stage.platform.store.open()[0].id, bob, "api")
     stage.settle(stage.platform.store.open()[0].id)
     stage.site.records.refresh()
 
@@ -152,12 +153,6 @@ def test_environment_must_be_named_where_several_run_the_artifact(stage: Stage) 
     assert unnamed.status_code == 400
     assert "staging and prod run this artifact: name one" in unnamed.json["error"]["message"]
     assert named.json["accepted"] == ["prod"]
-
-
-def _bob(stage: Stage) -> Any:
-    from tests.web.stage import person
-
-    return person(stage.platform, BOB)
 
 
 def cdevent(name: str = "deployed") -> dict[str, Any]:

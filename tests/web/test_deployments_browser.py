@@ -68,4 +68,5 @@ def test_failure_offers_a_rollback(browser: Browser, deployed: Stage) -> None:
 
         page.get_by_role("link", name="Roll back… staging").click()
 
-        page.wait_for_url("**/environments/staging")
+        page.wait_for_url("**/environments/staging/rollback")
+        expect(page.get_by_label("Version")).to_be_visible()

@@ -1,13 +1,14 @@
 """The `RecordStore`: a copy of the ledgers, which may be deleted at any time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from engine.adapters.store.rows import micros, moment
 from engine.domain.artifact import Digest
 from engine.domain.ledger import LedgerEntry
 from engine.domain.names import canonical_name
-from engine.domain.product import UNNAMED, qualified, unqualified
+from engine.domain.product import UNNAMED, qualified, split_place, unqualified
 from engine.domain.record import record_from_bytes
 from engine.domain.selection import Selection
 from engine.domain.state import EnvironmentState, LockState
@@ -42,6 +43,7 @@ SELECT environment, sequence, digest, content, CASE WHEN brings = 1 THEN (
     AND next.sequence > records.sequence ORDER BY next.sequence LIMIT 1) END
 FROM records
 """
+_NEWEST_FIRST = "ORDER BY at DESC, environment DESC, sequence DESC"
 _ALL_COVERED = "SELECT environment, first, last, digest, before FROM covered WHERE product = ?"
 _ALL_SEEN = "SELECT environment, at, state, latest, lock FROM seen WHERE product = ?"
 _COUNT = """
@@ -99,8 +101,32 @@ class SqlRecords:
         self, selection: Selection, limit: int, after: Cursor | None = None
     ) -> tuple[CachedRecord, ...]:
         where, values = self._conditions(selection, after)
-        order = " ORDER BY at DESC, environment DESC, sequence DESC LIMIT ?"
-        return self._kept(_FIELDS + where + order, [*values, limit])
+        return self._kept(f"{_FIELDS}{where} {_NEWEST_FIRST} LIMIT ?", [*values, limit])
+
+    def recent(
+        self,
+        products: Collection[str],
+        kinds: Collection[str],
+        since: datetime,
+        limit: int,
+        environment: str | None = None,
+    ) -> tuple[tuple[str, CachedRecord], ...]:
+        places = [qualified(each, environment) for each in products if environment]
+        several = {"product": products, "kind": kinds} | ({"environment": places} if places else {})
+        words = [f"{name} IN ({', '.join('?' * len(each))})" for name, each in several.items()]
+        given = [value for each in several.values() for value in each]
+        # The index of kinds has all columns of the inner query, so no other content is read.
+        newest = (
+            "SELECT environment, sequence FROM records "  # noqa: S608 - question marks only
+            f"WHERE {' AND '.join(words)} AND at >= ? "
+            f"{_NEWEST_FIRST} LIMIT ?"
+        )
+        asked = f"{_FIELDS} WHERE (environment, sequence) IN ({newest}) {_NEWEST_FIRST}"
+        with self._database.read() as db:
+            rows = db.execute(asked, [*given, micros(since), limit]).fetchall()
+        return tuple(
+            (split_place(place)[0], _record(split_place(place)[1], *row)) for place, *row in rows
+        )
 
     def by_id(self, record_id: str) -> CachedRecord | None:
         asked = f"{_FIELDS} WHERE id = ? AND product = ? LIMIT 1"
@@ -179,18 +205,15 @@ class SqlRecords:
 
     def _kept(self, statement: str, values: list[Any]) -> tuple[CachedRecord, ...]:
         with self._database.read() as db:
-            return tuple(
-                CachedRecord(
-                    self._environment(place),
-                    sequence,
-                    Digest(digest),
-                    record_from_bytes(content),
-                    moment(until) if until is not None else None,
-                )
-                for place, sequence, digest, content, until in db.execute(
-                    statement, values
-                ).fetchall()
-            )
+            rows = db.execute(statement, values).fetchall()
+        return tuple(_record(self._environment(place), *row) for place, *row in rows)
+
+
+def _record(
+    environment: str, sequence: int, digest: str, content: bytes, until: int | None
+) -> CachedRecord:
+    replaced = moment(until) if until is not None else None
+    return CachedRecord(environment, sequence, Digest(digest), record_from_bytes(content), replaced)
 
 
 def _covered(db: Connection, environment: str) -> CachedRange | None:
