@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
 
 from pydantic import JsonValue
 
@@ -21,6 +20,7 @@ from bot.thread_content import (
     checkpoint_message,
     escalation_message,
     is_hidden,
+    output_message,
     reminder_message,
     thread_messages,
 )
@@ -28,6 +28,8 @@ from engine.changes.checkpoint_events import CHECKPOINTED
 from engine.changes.deployment_events import last_rollout
 from engine.domain.change import Change, ChangeState
 from engine.domain.environment import Environment
+from engine.domain.gate import GateStatus
+from engine.ports.change_store import Event
 from engine.runtime.background import keep_running
 from engine.runtime.wakeups import Topic
 
@@ -38,19 +40,6 @@ _LATER_EVENTS = 1000
 _POLL_SECONDS = 0.3
 _REMIND_SECONDS = 5.0
 _MENTIONS_SECONDS = 60.0
-
-
-class _Event(Protocol):
-    """The fields of a feed event that are used here."""
-
-    @property
-    def sequence(self) -> int: ...
-    @property
-    def change_id(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def details(self) -> Mapping[str, JsonValue]: ...
 
 
 class FeedFollower:
@@ -173,7 +162,7 @@ class FeedFollower:
         self._on_progress(True)
         return True
 
-    def _process(self, events: Sequence[_Event], queued: set[str]) -> None:
+    def _process(self, events: Sequence[Event], queued: set[str]) -> None:
         changes = self._changes([*(event.change_id for event in events), *queued])
         later = self._changes_with_later_events(events)
         approvers = {change.id: self._approvers(change) for change in changes.values()}
@@ -183,7 +172,7 @@ class FeedFollower:
             for change in changes.values():
                 self._announce(change)
             for event in events:
-                self._record_gate(changes.get(event.change_id), event.kind, event.details)
+                self._record_gate(changes.get(event.change_id), event)
             for change in changes.values():
                 if change.id not in later:
                     self._update_messages(change, approvers[change.id])
@@ -192,7 +181,7 @@ class FeedFollower:
             if events:
                 self._store.write_fact(_CURSOR, str(events[-1].sequence))
 
-    def _changes_with_later_events(self, events: Sequence[_Event]) -> set[str]:
+    def _changes_with_later_events(self, events: Sequence[Event]) -> set[str]:
         """Changes with events after `events`: rendered only once the feed has caught up."""
         read = events[-1].sequence if events else int(self._store.read_fact(_CURSOR) or 0)
         return {event.change_id for event in self._changes_store.events(read, _LATER_EVENTS)}
@@ -207,17 +196,22 @@ class FeedFollower:
         if channel:
             self._messages.ensure(channel, self._card(change))
 
-    def _record_gate(
-        self, change: Change | None, kind: str, details: Mapping[str, JsonValue]
-    ) -> None:
+    def _record_gate(self, change: Change | None, event: Event) -> None:
         if change is None:
             return
-        if kind == "gate_started":
-            self._gates.record_start(change.id, str(details.get("gate")))
-        elif kind == "gate_finished":
-            self._gates.record_end(change, self._channel(change), details.get("result"))
+        if event.kind == "gate_started":
+            self._gates.record_start(change.id, str(event.details.get("gate")))
+        elif event.kind == "gate_finished":
+            channel = self._channel(change)
+            result = self._gates.record_end(change, channel, event.details.get("result"))
+            if channel and result and result.status is GateStatus.FAILED:
+                output = self._changes_store.output(change.id, result.gate)
+                if output and output.strip():
+                    rendering = self._catalog.of_change(change)
+                    message = output_message(change, result.gate, output, rendering)
+                    self._messages.ensure(channel, message)
 
-    def _announce_checkpoint(self, change: Change | None, event: _Event) -> None:
+    def _announce_checkpoint(self, change: Change | None, event: Event) -> None:
         channel = self._channel(change) if change else None
         if change and channel and event.kind == CHECKPOINTED:
             self._messages.ensure(channel, checkpoint_message(change.id, event.details))

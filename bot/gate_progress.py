@@ -32,13 +32,17 @@ class GateProgressStore:
             db.execute(_KEEP, [change_id, gate, "running", None, None, self._store.now()])
             db.execute("DELETE FROM gates WHERE at < ?", [self._store.now() - _KEPT_SECONDS])
 
-    def record_end(self, change: Change, channel: str | None, document: Any) -> None:
-        """Store a gate result; in `channel`, post it together with those that ended just before."""
+    def record_end(self, change: Change, channel: str | None, document: Any) -> GateResult | None:
+        """
+        Store and return a gate result, or return None for one of a newer floe.
+
+        In `channel`, post it together with those that ended just before.
+        """
         try:
             result = GateResult.model_validate(document)
         except ValidationError:
             # A newer floe wrote this event; the end of the change is still announced.
-            return
+            return None
         line = self._line(change.id) if channel else None
         with self._store.transaction() as db:
             db.execute(
@@ -54,6 +58,7 @@ class GateProgressStore:
             )
         if channel and line:
             self._post(change, channel, line)
+        return result
 
     def read_progress(self, change_id: str, total: int) -> GateProgress:
         with self._store.read() as db:

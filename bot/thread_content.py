@@ -7,11 +7,11 @@ from pydantic import JsonValue
 from bot.blocks import thread
 from bot.blocks.change import render_card
 from bot.blocks.deployment import Deployed
-from bot.blocks.gates import GateProgress
+from bot.blocks.gates import GateProgress, gate_output
 from bot.blocks.rendering_context import RenderingContext
 from bot.message_store import DesiredMessage
 from engine.domain.change import Change, ChangeState
-from engine.domain.gate import GateStatus
+from engine.domain.gate import GateKind, GateStatus
 
 _EARLY = (ChangeState.CHECKING, ChangeState.BLOCKED, ChangeState.FAILED, ChangeState.STALE)
 
@@ -62,6 +62,15 @@ def reminder_message(change: Change, approvers: str) -> DesiredMessage:
 def escalation_message(change: Change, approvers: str) -> DesiredMessage:
     payload = thread.escalation_notice(change, approvers)
     return DesiredMessage(f"{change.id}:escalated", payload, card_key(change.id))
+
+
+def output_message(
+    change: Change, gate: GateKind, output: bytes, rendering: RenderingContext
+) -> DesiredMessage:
+    """The last lines of a failed gate."""
+    key = f"{change.id}:output:{gate.value}"
+    payload = gate_output(key, change, gate.value, output, rendering)
+    return DesiredMessage(key, payload, card_key(change.id))
 
 
 def checkpoint_message(change_id: str, details: Mapping[str, JsonValue]) -> DesiredMessage:

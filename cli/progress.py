@@ -8,17 +8,8 @@ from cli.options import is_quiet
 from cli.stdio import remark, show_passing, wants_colour
 from engine.domain.change import ChangeState
 from engine.domain.gate import GateKind, GateResult, GateStatus
-from engine.domain.text import printable
+from engine.domain.text import last_lines, printable
 from engine.responses.change import ChangeResponse
-
-_SHOWN_LINES = 40
-_SHOWN_CHARACTERS = 500
-
-
-def last_lines(output: bytes) -> list[str]:
-    """Return the last 40 lines of `output`, printable, each cut to 500 characters."""
-    lines = output.decode(errors="replace").splitlines()[-_SHOWN_LINES:]
-    return [printable(line[:_SHOWN_CHARACTERS]) for line in lines]
 
 
 class TerminalProgress:

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from engine.domain.text import iso_time, printable
+from engine.domain.text import iso_time, printable, without_colours
 
-_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # Versions up to this length fit into one line.
 _LONG = 14
 _SEPARATOR = re.compile(r"(?<=[-._])")
@@ -86,7 +85,7 @@ def size(count: int) -> str:
 
 def terminal(output: bytes) -> Prepared:
     """Split gate output into lines: colours are dropped, other control characters shown."""
-    text = _COLOURS.sub("", output.decode("utf-8", "replace")).replace("\r\n", "\n")
+    text = without_colours(output.decode("utf-8", "replace")).replace("\r\n", "\n")
     return Prepared("\n".join(printable(line.expandtabs(4)) for line in text.split("\n")))
 
 

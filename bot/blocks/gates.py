@@ -7,15 +7,19 @@ from bot.blocks.elements import (
     SECTION,
     Block,
     Payload,
+    code,
+    context,
     escape,
     format_duration,
     join_lines,
+    link,
     section,
 )
 from bot.blocks.newer_blocks import Task, plan, table
-from bot.blocks.rendering_context import short_step
+from bot.blocks.rendering_context import RenderingContext, short_step
 from engine.domain.change import Change, ChangeState
 from engine.domain.gate import GateResult, GateStatus
+from engine.domain.text import last_lines
 
 _MARKS = {
     GateStatus.FAILED: "❌",
@@ -24,6 +28,8 @@ _MARKS = {
     GateStatus.SKIPPED: "➖",
 }
 _ORDER = list(_MARKS)
+# The characters of an output that fit into a section.
+_OUTPUT = 2800
 # The states in which the card has a table of the gates.
 TABLE_STATES = (ChangeState.AWAITING_APPROVAL, ChangeState.BLOCKED)
 
@@ -56,6 +62,28 @@ def gate_lines(key: str, change: Change, results: Sequence[GateResult]) -> Paylo
     said = ", ".join(f"{gate_title(result.gate)} {result.status.value}" for result in results)
     text = f"{escape(short_step(change))}: {said}"
     return Payload(text, (section(key, join_lines(lines, SECTION)),))
+
+
+def gate_output(
+    key: str, change: Change, gate: str, output: bytes, rendering: RenderingContext
+) -> Payload:
+    """The last lines that a failed gate printed, and the way to all of them."""
+    kept, room = list[str](), _OUTPUT
+    for line in reversed(last_lines(output)):
+        shown = escape(line.replace("`", chr(39)), _OUTPUT)
+        room -= len(shown) + 1
+        if room < 0:
+            break
+        kept.insert(0, shown)
+    title, lines = gate_title(gate), "\n".join(kept)
+    command = f"floe platform changes show {change.id} --output-of {gate}"
+    whole = f"Whole output: {code(rendering.use_slash_commands(command))}"
+    if rendering.page:
+        place = f"{rendering.page}/changes/{change.id}#output-{gate.replace('_', '-')}"
+        whole = link(place, "Whole output")
+    last = section(key, f"Last lines of *{title}*:\n```\n{lines}\n```")
+    text = f"{escape(short_step(change))}: the last lines of {title}"
+    return Payload(text, (last, context("whole", whole)))
 
 
 def gate_title(name: str) -> str:

@@ -26,6 +26,8 @@ _SECRETS = re.compile(
     re.IGNORECASE,
 )
 _MASK = "…"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_LAST_LINES, _LINE_WIDTH = 40, 500
 _MAX_MASKED = 4000
 
 
@@ -55,6 +57,17 @@ def printable(text: str) -> str:
         char.encode("unicode_escape").decode() if unicodedata.category(char) in _UNSEEN else char
         for char in text
     )
+
+
+def without_colours(text: str) -> str:
+    """Drop the escape sequences by which programs colour their output."""
+    return _COLOURS.sub("", text)
+
+
+def last_lines(output: bytes) -> list[str]:
+    """Return the last 40 lines of `output`, printable, each cut to 500 characters."""
+    lines = without_colours(output.decode(errors="replace")).splitlines()[-_LAST_LINES:]
+    return [printable(line[:_LINE_WIDTH]) for line in lines]
 
 
 def closest_match(given: str, known: Iterable[str]) -> str | None:

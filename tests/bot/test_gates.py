@@ -1,10 +1,14 @@
 """Gate progress on the card and in its thread."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from bot.block_kit_limits import message_problems
+from bot.blocks.gates import gate_output
 from engine.domain.change import ChangeState
+from tests.bot.samples import RENDERING, sample
 from tests.bot.stage import ALICE, DEPLOYS, QUICK, block_ids, block_text, eventually, stage_in
 
 
@@ -93,6 +97,46 @@ def test_failed_production_gate_is_broadcast_without_mentions(tmp_path):
         assert not [text for text in everything if "<!channel>" in text or "<@U1>" in text]
         eventually(lambda: "Blocked" in stage.card()["text"])
         assert "/promote v1.0.0 staging prod" in block_text(stage.card())
+
+
+@pytest.mark.requirement("SL-002")
+def test_last_lines_of_a_failed_gate_are_in_its_thread(tmp_path):
+    script = tmp_path / "gate.sh"
+    lines = [f"line {n} \x1b[31mred\x1b[0m ``` <!channel> & {'x' * (n % 7)}" for n in range(60)]
+    script.write_text("\n".join(f"echo '{line}'" for line in lines) + "\nexit 3\n")
+    with stage_in(tmp_path, tests=f"sh, {script}") as stage:
+        stage.command("/promote v1.0.0 prod")
+        change = stage.change(ChangeState.BLOCKED)
+
+        [message] = eventually(
+            lambda: [
+                m for m in stage.slack.messages if block_ids(m)[0] == f"{change.id}:output:tests"
+            ]
+        )
+
+        shown, whole = message["blocks"]
+        body = shown["text"]["text"].split("```")
+        assert body[0] == "Last lines of *tests*:\n"
+        listed = body[1].strip().splitlines()
+        assert listed[0] == "line 20 red ''' &lt;!channel&gt; &amp; xxxxxx"
+        assert (len(listed), listed[-1][:8], body[2]) == (40, "line 59 ", "")
+        place = f"https://floe.acme.com/changes/{change.id}#output-tests"
+        assert whole["elements"][0]["text"] == f"<{place}|Whole output>"
+        assert message["thread_ts"] == stage.card()["ts"]
+        assert message["text"] == "v1.0.0 → prod: the last lines of tests"
+
+
+def test_long_output_is_cut_at_its_start_and_names_the_command():
+    output = "".join(f"{n} {'&' * 100}\n" for n in range(40)).encode()
+    rendering = replace(RENDERING, page=None, product="checkout")
+
+    payload = gate_output("k", sample(ChangeState.CHECKING), "tests", output, rendering)
+
+    assert message_problems(payload.arguments) == []
+    shown = json.dumps(payload.arguments)
+    assert "39 &amp;" in shown and "30 &amp;" not in shown
+    command = "floe platform changes show --product checkout c-00000001 --output-of tests"
+    assert f"Whole output: `{command}`" in shown
 
 
 @pytest.mark.requirement("SL-001")

@@ -9,7 +9,9 @@ from bot.database import BotStore, bot_database
 from bot.gate_progress import GateProgressStore
 from bot.inbox import Action, Inbox, Origin
 from bot.message_store import DesiredMessage, MessageStore
+from engine.domain.change import ChangeState
 from engine.domain.gate import GateKind, GateResult, GateStatus
+from tests.bot.samples import sample
 
 DEPLOYS, INCIDENT = "C01DEPLOY", "C02INC"
 FEW, MANY = 20, 1000
@@ -35,7 +37,7 @@ def open_store(tmp_path):
                 messages.mark_posted(messages.next_posts()[0], f"{place}.0")
                 inbox.accept(action(place))
                 inbox.finish(action(place))
-                gates.record_end(f"c-{place:08}", None, RESULT)
+                gates.record_end(change(f"c-{place:08}"), None, RESULT)
             for place in range(number):
                 messages.ensure(DEPLOYS, DesiredMessage(f"w-{place:08}:root", note("x" * 500)))
         return store
@@ -69,10 +71,14 @@ def send_one(store):
     messages.due_edits(0.0, 3.0)
 
 
+def change(change_id):
+    return sample(ChangeState.CHECKING).model_copy(update={"id": change_id})
+
+
 def finish_a_gate(store):
     gates = GateProgressStore(store, MessageStore(store))
     gates.record_start("c-00000003", "tests")
-    gates.record_end("c-00000003", DEPLOYS, RESULT)
+    gates.record_end(change("c-00000003"), DEPLOYS, RESULT)
 
 
 def accept_a_request(store):

@@ -22,6 +22,7 @@ from engine.adapters.store.records import SqlRecords
 from engine.adapters.webhooks import SqlOutbox
 from engine.domain.artifact import Digest
 from engine.domain.audit import KnownHead
+from engine.domain.change import ChangeState
 from engine.domain.delivery import Delivery
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.record import RegistrySync
@@ -30,6 +31,7 @@ from engine.domain.state import EnvironmentState
 from engine.domain.status import EnvironmentStatus
 from engine.ports import DueAttempts
 from engine.ports.record_cache import CachedRange, CachedStatus
+from tests.bot.samples import sample
 from tests.checks.contexts import entry
 from tests.domain.records import a_promotion
 from tests.store.databases import Databases
@@ -226,7 +228,8 @@ def test_answers_gates_and_facts_are_kept(bots: tuple[BotStore, BotStore]) -> No
     [due] = EphemeralStore(second).due(2e10)
     EphemeralStore(second).postpone(due, 3e10)
     gates.record_start("c-1", "tests")
-    gates.record_end("c-1", DEPLOYS, result)
+    change = sample(ChangeState.CHECKING).model_copy(update={"id": "c-1"})
+    gates.record_end(change, DEPLOYS, result)
     first.write_fact("cursor", "1")
     first.write_fact("cursor", "2")
 
