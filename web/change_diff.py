@@ -1,4 +1,4 @@
-"""The differences a change makes: layers, annotations, and breaking changes of content."""
+"""The differences between two artifacts: layers, annotations, and breaking changes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,10 +7,12 @@ from functools import lru_cache
 from engine.api import Engine
 from engine.domain.artifact import Digest
 from engine.domain.impact.content import named_layers
+from engine.domain.impact.delta import Delta, Release
 from engine.domain.manifest import Descriptor, Manifest, ManifestView
 
 _KEPT = 64
 _MOST = 100
+_RELEASES_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Difference:
 
 
 Compare = Callable[[str, str], Difference]
+CompareReleases = Callable[[Release, Release], Delta]
 
 
 def comparing(engine: Engine) -> Compare:
@@ -47,6 +50,19 @@ def comparing(engine: Engine) -> Compare:
         return _difference(engine, engine.fetch(Digest(running)), engine.fetch(Digest(coming)))
 
     return compare
+
+
+def comparing_releases(engine: Engine) -> CompareReleases:
+    """Return a comparison of two releases that caches its results for some minutes."""
+
+    @lru_cache(_KEPT)
+    def compare(before: Release, after: Release, _period: int) -> Delta:
+        return engine.versions.compare(before, after)
+
+    # A build may attach its SBOM later.
+    return lambda before, after: compare(
+        before, after, int(engine.now().timestamp() // _RELEASES_SECONDS)
+    )
 
 
 def _difference(engine: Engine, running: Manifest, coming: Manifest) -> Difference:

@@ -1,43 +1,26 @@
 """The pages. They only read: web/form_actions.py changes things."""
 
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
-from werkzeug.wrappers import Response as AnyResponse
+from flask import render_template, request
 
 from engine.bootstrap.server import CachedRecord
-from engine.domain.canonical import canonical_json
 from engine.domain.change import Change
-from engine.domain.delivery import Undelivered
 from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.selection import Selection
-from engine.responses.common import ErrorInfo
-from engine.responses.record import RecordResponse
-from web.authentication import may_look, must_view, visitor
+from engine.domain.versions import is_version
+from web.authentication import visitor
 from web.badges import question
 from web.change_timeline import progress, steps
 from web.dashboard import cards, obstacles, problems
-from web.history_query import asked, cursor
 from web.history_rows import PastRow, past
+from web.page_blueprint import pages
 from web.site import NoSuchPageError, Site, shared, the_site
-from web.version_matrix import grid, newest
+from web.version_matrix import newest
 
 _PAGE = 50
 _RECENT = 8
 _CHANGES = 50
-
-pages = Blueprint("pages", __name__)
-
-
-@pages.before_request
-def admit() -> AnyResponse | None:
-    """Redirect visitors who must sign in first."""
-    if may_look():
-        must_view()
-        return None
-    return redirect(url_for("sign_in.offer", next=request.full_path.rstrip("?")), 303)
 
 
 @pages.get("/")
@@ -52,37 +35,6 @@ def now() -> str:
         problems=problems(site, seen),
         versions=newest(site, seen),
         recent=_past(site, Selection(), _RECENT),
-        now=at,
-    )
-
-
-@pages.get("/history")
-def history() -> str:
-    site, at = the_site(), _now()
-    query = asked(site.platform.engine.path, request.args, at, _PAGE)
-    site.records.refresh()
-    trouble, copied = site.records.error(query.selection.environment), True
-    try:
-        kept = site.records.store.page(query.selection, query.limit + 1, query.after)
-        matrix = None if query.after else grid(site, site.board.look(), request.args.get("older"))
-        missing = site.records.missing()
-    except StoreUnavailableError as error:
-        if query.after:
-            raise
-        trouble, copied, matrix, missing = error, False, None, {}
-        kept = _from_ledgers(site, query.selection, query.limit)
-    shown = kept[: query.limit]
-    more = cursor(shown[-1]) if len(kept) > query.limit else None
-    return render_template(
-        "history.html",
-        rows=past(site, shown, _running(site), at),
-        grid=matrix,
-        query=query,
-        more=more,
-        missing=missing,
-        trouble=trouble,
-        copied=copied,
-        read_at=site.records.read_at if copied else None,
         now=at,
     )
 
@@ -119,6 +71,7 @@ def change(change_id: str) -> str:
         # A store that does not answer is asked once for each page.
         progress=None if seen.error else progress(site, found),
         difference=_difference(site, found),
+        running=_running_version(site, found),
         proof=None if seen.error else _proof(site, found),
         thread=None if seen.error else _thread(found),
         lock=_lock(site, found),
@@ -148,41 +101,6 @@ def environment(name: str) -> str:
     )
 
 
-@pages.get("/audit")
-def audit() -> str:
-    verified, running = the_site().auditor.look()
-    undelivered, waiting, trouble = _untold()
-    return render_template(
-        "audit.html",
-        verified=verified,
-        running=running,
-        undelivered=undelivered,
-        waiting=waiting,
-        trouble=trouble,
-        now=_now(),
-    )
-
-
-@pages.get("/audit/records.jsonl")
-def export() -> Response:
-    """Stream the selected records from the ledgers as JSON lines."""
-    site = the_site()
-    query = asked(site.platform.engine.path, request.args, _now(), _PAGE)
-
-    def lines() -> Iterator[bytes]:
-        try:
-            with closing(site.platform.engine.audit(query.selection)) as entries:
-                for entry in entries:
-                    yield canonical_json(RecordResponse.of(entry).document()) + b"\n"
-        except PromotionError as error:
-            # The response has started, so its last line reports the error.
-            yield canonical_json({"error": ErrorInfo.of(error).document()}) + b"\n"
-
-    answer = Response(lines(), mimetype="application/jsonl")
-    answer.headers["Content-Disposition"] = 'attachment; filename="floe-records.jsonl"'
-    return answer
-
-
 def change_of(change_id: str) -> Change:
     """Return the change with that ID; NoSuchPageError without one."""
     found = the_site().platform.store.get(change_id)
@@ -198,18 +116,13 @@ def _now() -> datetime:
 def _past(site: Site, selection: Selection, limit: int) -> tuple[PastRow, ...] | None:
     """Return history rows; None while the local copy of the records cannot be read."""
     try:
-        return past(site, site.records.store.page(selection, limit), _running(site), _now())
+        return past(site, site.records.store.page(selection, limit), running_records(site), _now())
     except PromotionError:
         return None
 
 
-def _from_ledgers(site: Site, selection: Selection, limit: int) -> tuple[CachedRecord, ...]:
-    """Return the newest records from the registry, which takes longer than from the copy."""
-    with closing(site.platform.engine.audit(selection, limit)) as entries:
-        return tuple(CachedRecord(e.environment, e.sequence, e.digest, e.record) for e in entries)
-
-
-def _running(site: Site) -> frozenset[str]:
+def running_records(site: Site) -> frozenset[str]:
+    """Return the IDs of the records of the present versions."""
     rows = site.board.look().rows
     return frozenset(row.state.record for row in rows if row.state.record)
 
@@ -227,6 +140,14 @@ def _difference(site: Site, found: Change) -> object:
         return site.compare(running, found.digest)
     except PromotionError as error:
         return str(error)
+
+
+def _running_version(site: Site, found: Change) -> str | None:
+    """Return the version that the change replaces, if another one is known."""
+    row = site.board.look().row(found.target) if found.open else None
+    agreed = found.fingerprint
+    running = agreed.running_version if agreed else row and row.state.version
+    return running if running and running != found.version and is_version(running) else None
 
 
 def _proof(site: Site, found: Change) -> tuple[CachedRecord, str] | None:
@@ -253,15 +174,6 @@ def _unproven(site: Site, record_id: str, why: str) -> tuple[CachedRecord, str] 
 def _lock(site: Site, found: Change) -> object:
     row = site.board.look().row(found.target) if found.open else None
     return row.lock if row else None
-
-
-def _untold() -> tuple[tuple[Undelivered, ...], int, PromotionError | None]:
-    """Return failed deliveries, the number of waiting ones, and the error if both are unknown."""
-    webhook_sender = the_site().platform.engine.webhooks
-    try:
-        return webhook_sender.undelivered(), webhook_sender.waiting(), None
-    except PromotionError as error:
-        return (), 0, error
 
 
 def _thread(found: Change) -> str | None:

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 from engine.domain.artifact import Digest
 from engine.domain.errors import ContentMissingError, RegistryAnswerError, RegistryRefusalError
-from engine.domain.impact.delta import Build
+from engine.domain.impact.delta import Build, Delta, Release, make_delta
 from engine.domain.impact.packages import MAX_SBOM_BYTES, read_packages
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest, ManifestView
+from engine.domain.record import Previous
 from engine.domain.scan import MAX_DOCUMENT_BYTES, ScanFindings, findings_of
 from engine.ports import RegistryReader, Verifier
 
@@ -20,12 +21,30 @@ _SBOMS = ("cyclonedx+json", "spdx+json")
 _TRIED = 3
 
 
-def read_findings(registry: RegistryReader, entry: LedgerEntry | None) -> ScanFindings | None:
+def compare_releases(registry: RegistryReader, before: Release, after: Release) -> Delta:
+    """Compare the kept scans and the builds of two releases: at most ten requests."""
+    old, new = (Previous(version=r.version, digest=str(r.digest)) for r in (before, after))
+    scans = (read_findings(registry, before.findings), read_findings(registry, after.findings))
+    builds = (
+        read_build(registry, before.digest, before.version),
+        read_build(registry, after.digest, after.version),
+    )
+    found = make_delta(old, new, scans, builds)
+    if found is None:
+        raise AssertionError("scans and builds were compared")
+    return found
+
+
+def read_findings_of(registry: RegistryReader, entry: LedgerEntry | None) -> ScanFindings | None:
+    """Read the findings that `entry` names; see `read_findings`."""
+    return read_findings(registry, findings_of(entry.record) if entry else None)
+
+
+def read_findings(registry: RegistryReader, digest: str | None) -> ScanFindings | None:
     """
-    Read the findings that `entry` names: one request. None if none are kept, or they were deleted;
-    altered ones are unknown, like those that were too many to keep.
+    Read kept findings: one request. None if none are kept, or they were deleted; altered ones are
+    unknown, like those that were too many to keep.
     """
-    digest = findings_of(entry.record) if entry else None
     if digest is None:
         return None
     try:

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic
+from typing import Generic
 
 from typing_extensions import TypeVar
 
-from engine.context.comparison import read_build, read_findings
+from engine.context.comparison import read_build, read_findings_of
 from engine.context.facts import Fact, Facts
 from engine.context.loosened_rules import RuleHistory
 from engine.domain.artifact import Digest
@@ -17,13 +17,7 @@ from engine.domain.environment import Enforcement, Environment
 from engine.domain.errors import RegistryAnswerError, RegistryError
 from engine.domain.identity import Directory
 from engine.domain.impact.content import Content, read_content
-from engine.domain.impact.delta import (
-    Build,
-    Delta,
-    compare_builds,
-    compare_findings,
-    unknown_findings,
-)
+from engine.domain.impact.delta import Build, Delta, make_delta
 from engine.domain.ledger import ChainEnd, LedgerEntry
 from engine.domain.manifest import Manifest, ManifestView
 from engine.domain.path import PromotionPath
@@ -185,7 +179,7 @@ class Context(Facts, Generic[R]):
         """The kept findings of the running version; None without any, or without a scan here."""
         if self.target.scan_rules is None or self.replaced is None:
             return None
-        return read_findings(self._sources.registry, self.current_promotion)
+        return read_findings_of(self._sources.registry, self.current_promotion)
 
     @Fact
     def running_build(self) -> Build | None:
@@ -216,22 +210,15 @@ class Context(Facts, Generic[R]):
 
     def delta(self) -> Delta | None:
         """The differences from the running version, as far as facts about them were read."""
-        replaced, artifact, fields = self.replaced, self.artifact, dict[str, Any]()
+        replaced, artifact = self.replaced, self.artifact
         if replaced is None or artifact is None:
             return None
-        unknown: list[str] = []
+        scans = None
         if self.target.scan_rules and self.is_read(Context.running_findings):
-            running, coming = self.running_findings, self.coming_findings
-            fields["vulnerabilities"] = running and coming and compare_findings(running, coming)
-            unknown += unknown_findings((replaced.version, running), (self._version, coming))
+            scans = self.running_findings, self.coming_findings
         old, new = self.peek(Context.running_build), self.peek(Context.coming_build)
-        if old and new:
-            fields |= compare_builds(old, new)
-            unknown += [build.problem for build in (old, new) if build.problem]
-        if not fields:
-            return None
-        digest = str(artifact.digest)
-        return Delta(running=replaced, digest=digest, unknown=tuple(unknown), **fields)
+        coming = Previous(version=self._version, digest=str(artifact.digest))
+        return make_delta(replaced, coming, scans, (old, new) if old and new else None)
 
     @Fact
     def effect(self) -> Effect:

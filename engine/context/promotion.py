@@ -8,7 +8,7 @@ from statistics import median
 from time import monotonic
 from typing import TypeVar
 
-from engine.context.comparison import read_findings, read_vex
+from engine.context.comparison import read_findings_of, read_vex
 from engine.context.facts import Fact
 from engine.context.source_facts import SourceFacts
 from engine.domain.artifact import Digest, Version
@@ -169,7 +169,7 @@ class PromotionContext(SourceFacts):
         if self.target.scan_rules is None or self.mode is GateMode.RUN or self.replaced is None:
             return None
         entries = (each for each in self.source_promotions if each and findings_of(each.record))
-        return read_findings(self._sources.registry, next(entries, None))
+        return read_findings_of(self._sources.registry, next(entries, None))
 
     @property
     def coming_findings(self) -> ScanFindings | None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from itertools import islice
 
-from engine.context.comparison import read_findings, read_vex
+from engine.context.comparison import read_findings_of, read_vex
 from engine.context.context import Context
 from engine.context.facts import Fact
 from engine.context.source_facts import find_quarantines
@@ -72,7 +72,7 @@ class RollbackContext(Context[RollbackRequest]):
         """The kept findings of the version to return to; None without any, or without a scan."""
         if self.target.scan_rules is None or self.replaced is None:
             return None
-        return read_findings(self._sources.registry, self.promotion)
+        return read_findings_of(self._sources.registry, self.promotion)
 
     @Fact
     def worse_findings(self) -> tuple[ScanFinding, ...]:

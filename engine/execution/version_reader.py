@@ -7,9 +7,11 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from engine.context.comparison import compare_releases
 from engine.context.source_facts import find_rollback
 from engine.domain.artifact import Version
 from engine.domain.errors import RegistryError, VersionNotPromotedError
+from engine.domain.impact.delta import Delta, Release
 from engine.domain.ledger import LedgerEntry
 from engine.domain.parsing import parse_version
 from engine.domain.record import PromotionRecord, RollbackRecord
@@ -131,6 +133,10 @@ class VersionReader:
         every = select_versions(listed.tags, listed.statuses)
         found = [each for each in every if text.casefold() in each.casefold()][:limit]
         return place_versions(self._runner.path, listed.tags, listed.statuses, found)
+
+    def compare(self, before: Release, after: Release) -> Delta:
+        """Compare scans, packages and commits of two releases; see `compare_releases`."""
+        return compare_releases(self._runner.registry, before, after)
 
     def tags(self, statuses: Statuses, patience_seconds: float | None = None) -> VersionTags:
         """

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from engine.domain.artifact import Digest
 from engine.domain.gate import SecurityRules, Severity
 from engine.domain.impact.commits import compare_url
 from engine.domain.impact.packages import PackageChange, Packages, changed_packages
@@ -78,6 +80,15 @@ class Build:
         return None if layers is None else sum(layer.size for layer in layers)
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A version and its artifact; `findings` is the digest of its kept scan, if it has one."""
+
+    version: str
+    digest: Digest
+    findings: str | None = None
+
+
 class _Known:
     """Finds vulnerabilities by (id or alias, package)."""
 
@@ -151,7 +162,27 @@ def compare_packages(running: Packages, coming: Packages) -> PackageDelta:
     )
 
 
-def compare_builds(running: Build, coming: Build) -> dict[str, object]:
+def make_delta(
+    running: Previous,
+    coming: Previous,
+    scans: tuple[ScanFindings | None, ScanFindings | None] | None,
+    builds: tuple[Build, Build] | None,
+) -> Delta | None:
+    """Compare scans and builds, each of the running and the coming version; None without any."""
+    fields, unknown = dict[str, Any](), list[str]()
+    if scans is not None:
+        before, after = scans
+        fields["vulnerabilities"] = before and after and compare_findings(before, after)
+        unknown += unknown_findings((running.version, before), (coming.version, after))
+    if builds is not None:
+        fields |= _compare_builds(*builds)
+        unknown += [build.problem for build in builds if build.problem]
+    if not fields:
+        return None
+    return Delta(running=running, digest=coming.digest, unknown=tuple(unknown), **fields)
+
+
+def _compare_builds(running: Build, coming: Build) -> dict[str, object]:
     """The fields of `Delta` that the two artifacts tell."""
     packages = None
     if running.packages is not None and coming.packages is not None:
