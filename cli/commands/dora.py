@@ -18,10 +18,9 @@ from engine.domain.errors import PromotionError
 from engine.domain.selection import Selection, parse_time
 from engine.domain.trace import trace_id
 from engine.responses.common import ErrorResponse
-from engine.responses.dora import DeliveryFigures, DoraResponse
+from engine.responses.dora import FIGURES, DoraResponse
 
-_HEADS = ("ENVIRONMENT", "DEPLOYMENTS", "PER DAY", "LEAD TIME", "CHANGE FAIL RATE", "RECOVERY TIME")
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_HEADS = ("ENVIRONMENT", *(name.upper() for name in FIGURES))
 
 
 @click.command()
@@ -58,32 +57,12 @@ def _dora(since: str, trace: str, manifest: ProductChoice) -> Answer:
 
 
 def _render(response: DoraResponse) -> Answer:
-    table = show(_HEADS, [_row(each) for each in response.environments])
+    table = show(_HEADS, [(each.environment, *each.texts) for each in response.environments])
     lines = [f"Delivery since {when(response.since)}", *table, ""]
     lines += [f"{name}: {meaning}" for name, meaning in response.definitions.items()]
     unread = sum(response.unread.values())
     warning = f"The server has not read {unread} older records yet: ask again in a minute"
     return Answer(response, lines, warnings=(warning,) if unread else ())
-
-
-def _row(each: DeliveryFigures) -> tuple[str, ...]:
-    rate = each.change_fail_rate
-    return (
-        each.environment,
-        str(each.deployments),
-        f"{each.deployments_per_day:.2f}",
-        _span(each.lead_time_seconds),
-        "-" if rate is None else f"{rate:.0%} ({each.failed_deployments})",
-        _span(each.recovery_time_seconds),
-    )
-
-
-def _span(seconds: float | None) -> str:
-    """A duration in its largest unit, with one decimal."""
-    if seconds is None:
-        return "-"
-    size, unit = next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
-    return f"{seconds / size:.1f} {unit}"
 
 
 def _failure(trace: str, error: PromotionError) -> Answer:

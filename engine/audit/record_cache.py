@@ -2,20 +2,22 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from engine.domain.audit import KnownHead
-from engine.domain.errors import PromotionError
+from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.ledger import LedgerEntry
+from engine.domain.selection import Selection
 from engine.ports import Clock, LedgerReader
-from engine.ports.record_cache import CachedRange, RecordStore
+from engine.ports.record_cache import CachedRange, CachedRecord, RecordStore
 
 _log = logging.getLogger(__name__)
 # A copy that lags by more entries is discarded and read again, newest first.
 _MAX_LAG = 2000
+_WALK_STEP = 1000
 
 
 class HeadGuard(Protocol):
@@ -103,6 +105,29 @@ class Records:
         """The number of older records not read yet, for each incomplete environment."""
         covered = self.store.cached_ranges().items()
         return {n: c.first - 1 for n, c in covered if n in self.environments and c.first > 1}
+
+    def walk(self, selection: Selection) -> Iterator[CachedRecord]:
+        """
+        Yield the cached records that match, newest first, in steps of bounded memory.
+
+        StoreUnavailableError if the copy is replaced during the walk, because some may be left out.
+        """
+        covered, after = self.store.cached_ranges(), None
+        while page := self.store.page(selection, _WALK_STEP, after):
+            yield from page
+            last = page[-1]
+            after = (last.record.at, last.environment, last.sequence)
+            self._require(covered)
+        self._require(covered)
+
+    def _require(self, covered: Mapping[str, CachedRange]) -> None:
+        kept = self.store.cached_ranges()
+        for name, before in covered.items():
+            now = kept.get(name)
+            if now is None or now.first > before.first or now.last < before.last:
+                raise StoreUnavailableError(
+                    f"The copy of the ledger of {name} was replaced while it was read: try again"
+                )
 
     def wake(self) -> None:
         """Refresh soon, in the background."""

@@ -30,11 +30,12 @@ from engine.domain.status import EnvironmentStatus
 from engine.execution.entry_reconciler import EntryReconciler, ImpatientLeases
 from engine.execution.state_rebuild import rebuild_state
 from engine.platform import Platform
-from engine.ports.record_cache import CachedRecord, CachedStatus, Cursor
+from engine.ports.record_cache import CachedRange, CachedRecord, CachedStatus, Cursor
 from engine.runtime.database import Database
 from engine.runtime.sqlite_file import remove_database
 
 __all__ = [
+    "CachedRange",
     "CachedRecord",
     "CachedStatus",
     "Cursor",

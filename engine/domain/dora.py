@@ -1,12 +1,13 @@
 """Four figures of software delivery (https://dora.dev), computed from the ledgers only."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
 from engine.domain.errors import UsageError
+from engine.domain.gate import GateKind, GateStatus
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 
 # A version that was first recorded earlier than this before the period has no lead time.
@@ -39,12 +40,30 @@ class Figures:
     recovery_time: timedelta | None
 
 
-@dataclass
-class _Deployment:
-    at: datetime
+@dataclass(slots=True)
+class MeasuredPromotion:
+    """
+    The times of one promotion, without its record, which is large.
+
+    `lead` is its lead time if it has one, and `recovery` the time until the rollback that left it.
+    `waiting` is the time from its request to its last approval. `gates` are those that ran.
+    """
+
+    environment: str
     digest: str
-    lead: timedelta | None
+    at: datetime
+    waiting: timedelta | None
+    gates: tuple[tuple[GateKind, timedelta], ...]
+    lead: timedelta | None = None
     recovery: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rollback:
+    environment: str
+    digest: str
+    at: datetime
+    left: str | None
 
 
 def check_period(since: datetime, until: datetime) -> None:
@@ -65,47 +84,79 @@ def figures(
 
     `newest_first` are the records of all of them, from `LOOKBACK` before `since`.
     """
-    found = _deployments(reversed([each for each in newest_first if each.at < until]))
-    days = (until - since) / timedelta(days=1)
-    return tuple(
-        _summarize(name, [each for each in found[name] if each.at >= since], days)
-        for name in environments
-    )
+    return figures_of(environments, measure_promotions(newest_first, since, until), until - since)
 
 
-def _deployments(oldest_first: Iterable[AnyRecord]) -> dict[str, list[_Deployment]]:
-    found: dict[str, list[_Deployment]] = defaultdict(list)
+def figures_of(
+    environments: Sequence[str], found: Mapping[str, Sequence[MeasuredPromotion]], period: timedelta
+) -> tuple[Figures, ...]:
+    """Compute the figures of `environments` from the promotions of a period of that length."""
+    return tuple(summarize(name, found.get(name, ()), period) for name in environments)
+
+
+def measure_promotions(
+    newest_first: Iterable[AnyRecord], since: datetime, until: datetime
+) -> dict[str, list[MeasuredPromotion]]:
+    """List the promotions from `since` to `until` by environment, oldest first; see `figures`."""
+    found: dict[str, list[MeasuredPromotion]] = defaultdict(list)
     first: dict[str, datetime] = {}
-    running: dict[str, _Deployment] = {}
-    for record in oldest_first:
-        if not isinstance(record, PromotionRecord | RollbackRecord):
-            continue
-        place, at, digest = record.ledger, record.at, record.artifact_digest
-        if isinstance(record, PromotionRecord):
-            lead = at - first[digest] if digest in first else None
-            made = running[place] = _Deployment(at, digest, lead)
-            found[place].append(made)
+    running: dict[str, MeasuredPromotion] = {}
+    moves = [move for each in newest_first if each.at < until and (move := _move(each))]
+    for move in reversed(moves):
+        place = move.environment
+        if isinstance(move, MeasuredPromotion):
+            move.lead = move.at - first[move.digest] if move.digest in first else None
+            running[place] = move
+            if move.at >= since:
+                found[place].append(move)
         else:
-            left = running.pop(place, None)
-            if left is not None and left.digest == record.previous_digest:
-                left.recovery = at - left.at
-        first.setdefault(digest, at)
+            promoted = running.pop(place, None)
+            if promoted is not None and promoted.digest == move.left:
+                promoted.recovery = move.at - promoted.at
+        first.setdefault(move.digest, move.at)
     return found
 
 
-def _summarize(name: str, deployments: Sequence[_Deployment], days: float) -> Figures:
-    count = len(deployments)
-    recovered = [each.recovery for each in deployments if each.recovery is not None]
+def _move(record: AnyRecord) -> MeasuredPromotion | _Rollback | None:
+    match record:
+        case PromotionRecord():
+            ran = [each for each in record.gate_results if each.status is not GateStatus.SKIPPED]
+            return MeasuredPromotion(
+                record.ledger,
+                record.artifact_digest,
+                record.at,
+                _waiting(record),
+                tuple((each.gate, timedelta(milliseconds=each.duration_ms)) for each in ran),
+            )
+        case RollbackRecord():
+            place, digest, left = record.ledger, record.artifact_digest, record.previous_digest
+            return _Rollback(place, digest, record.at, left)
+        case _:
+            return None
+
+
+def _waiting(record: PromotionRecord) -> timedelta | None:
+    if record.requested_at is None or not record.approvals:
+        return None
+    last = max(each.approved_at for each in record.approvals)
+    return max(last - record.requested_at, timedelta(0))
+
+
+def summarize(environment: str, found: Sequence[MeasuredPromotion], period: timedelta) -> Figures:
+    """Compute the figures of the promotions to `environment` in a period of that length."""
+    count = len(found)
+    recovered = [each.recovery for each in found if each.recovery is not None]
     return Figures(
-        name,
+        environment,
         count,
         len(recovered),
-        count / days,
-        _median([each.lead for each in deployments if each.lead is not None]),
+        count / (period / timedelta(days=1)),
+        median_time([each.lead for each in found if each.lead is not None]),
         len(recovered) / count if count else None,
-        _median(recovered),
+        median_time(recovered),
     )
 
 
-def _median(times: Sequence[timedelta]) -> timedelta | None:
+def median_time(times: Sequence[timedelta]) -> timedelta | None:
+    """Return the median of `times`; None without any."""
     return timedelta(seconds=median(each.total_seconds() for each in times)) if times else None

@@ -10,6 +10,9 @@ from engine.domain.dora import DEFINITIONS, Figures
 from engine.domain.record_base import UtcTime
 from engine.responses.common import Error, Response, Success, TraceId
 
+FIGURES = ("deployments", "per day", "lead time", "change fail rate", "recovery time")
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
 
 class DeliveryFigures(Response):
     """The figures of one environment; a rate or a time is null without anything to count."""
@@ -21,6 +24,18 @@ class DeliveryFigures(Response):
     lead_time_seconds: float | None = Field(description="median lead time")
     change_fail_rate: float | None = Field(description="from 0 to 1")
     recovery_time_seconds: float | None = Field(description="median recovery time")
+
+    @property
+    def texts(self) -> tuple[str, str, str, str, str]:
+        """The figures for people, in the order of `FIGURES`."""
+        rate = self.change_fail_rate
+        return (
+            str(self.deployments),
+            f"{self.deployments_per_day:.2f}",
+            duration_text(self.lead_time_seconds),
+            "-" if rate is None else f"{rate:.0%} ({self.failed_deployments})",
+            duration_text(self.recovery_time_seconds),
+        )
 
 
 class DoraResponse(Response):
@@ -56,6 +71,14 @@ class DoraResponse(Response):
             unread=dict(unread or {}),
             trace_id=trace_id,
         )
+
+
+def duration_text(seconds: float | None) -> str:
+    """Format a duration in its largest unit, with one decimal; `-` without one."""
+    if seconds is None:
+        return "-"
+    size, unit = next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
+    return f"{seconds / size:.1f} {unit}"
 
 
 def _figures(found: Figures) -> DeliveryFigures:

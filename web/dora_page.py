@@ -1,0 +1,57 @@
+"""The page with the figures of delivery, and their charts."""
+
+from datetime import timedelta
+
+from flask import Blueprint, render_template, request
+
+from engine.domain.dora import figures_of
+from engine.domain.dora_trend import make_span, split_into_spans
+from engine.domain.errors import UsageError
+from engine.domain.text import printable
+from engine.domain.trace import trace_id
+from engine.responses.dora import FIGURES, DoraResponse
+from web.charts import delivery_charts, gate_charts
+from web.concurrency_limit import limit_concurrency
+from web.page_blueprint import admit
+from web.site import the_site
+
+# Each with its number of bars.
+PERIODS = {
+    "7d": (timedelta(days=7), 7),
+    "30d": (timedelta(days=30), 10),
+    "90d": (timedelta(days=90), 13),
+    "365d": (timedelta(days=365), 12),
+}
+
+dora_pages = Blueprint("dora", __name__)
+dora_pages.before_request(admit)
+
+
+@dora_pages.get("/delivery")
+def show() -> str:
+    site = the_site()
+    path, now = site.platform.engine.path, site.platform.engine.now()
+    name = path.environment(request.args.get("environment") or path.names[-1]).name
+    chosen = request.args.get("since") or "30d"
+    if chosen not in PERIODS:
+        raise UsageError(f"since is one of {', '.join(PERIODS)}, not '{printable(chosen)[:40]}'")
+    length, count = PERIODS[chosen]
+    with limit_concurrency():
+        read = site.dora_reader.read(length, now)
+    found = read.found.get(name, ())
+    whole = make_span(name, found, read.since, read.until)
+    spans = split_into_spans(name, found, read.since, read.until, count)
+    all_figures = figures_of(path.names, read.found, length)
+    trace = trace_id(request.headers.get("traceparent"))
+    return render_template(
+        "delivery.html",
+        name=name,
+        chosen=chosen,
+        periods=PERIODS,
+        heads=FIGURES,
+        rows=DoraResponse.of(all_figures, read.since, read.until, trace).environments,
+        charts=delivery_charts(whole, spans),
+        gates=gate_charts(whole, spans),
+        read=read,
+        now=now,
+    )
