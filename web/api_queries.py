@@ -1,10 +1,12 @@
 """The JSON API for reading: the same answers as the command line."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from flask import Blueprint, Response, jsonify, request
 
 from engine.domain.change import Change
+from engine.domain.deployments import Deployment
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.gate import GateKind
 from engine.domain.parsing import parse_version
@@ -50,8 +52,9 @@ def admit() -> None:
 
 @api.get("/status")
 def status() -> Response:
-    seen = _seen()
-    return jsonify([_status(row, seen).document() for row in seen.rows])
+    seen, reports = _seen(), the_site().platform.deployments.all()
+    rows = (_status(row, seen, reports.get(row.name, ())) for row in seen.rows)
+    return jsonify([row.document() for row in rows])
 
 
 @api.get("/environments/<name>")
@@ -63,7 +66,8 @@ def environment(name: str) -> Response:
     site.records.refresh()
     kept = site.records.store.page(Selection(environment=name), _limit())
     history = tuple(map(RecordResponse.of, kept))
-    response = EnvironmentHistoryResponse(**dict(_status(row, seen)), history=history)
+    status = _status(row, seen, site.platform.deployments.of(name))
+    response = EnvironmentHistoryResponse(**dict(status), history=history)
     return jsonify(response.document())
 
 
@@ -192,8 +196,10 @@ def _seen() -> Seen:
     raise _again(error, **last.document())
 
 
-def _status(row: EnvironmentStatus, seen: Seen) -> EnvironmentResponse:
-    return EnvironmentResponse.of(row, seen.pending_to(row.name))
+def _status(
+    row: EnvironmentStatus, seen: Seen, reports: Sequence[Deployment]
+) -> EnvironmentResponse:
+    return EnvironmentResponse.of(row, seen.pending_to(row.name), reports)
 
 
 def _recent() -> tuple[Change, ...]:

@@ -1,7 +1,7 @@
 """The command `floe platform status`."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NoReturn
 
@@ -14,9 +14,10 @@ from cli.render.common import failure
 from cli.render.status import last_read_lines, render_products, render_status, with_history
 from cli.stdio import remark
 from engine.api import Engine
-from engine.bootstrap import changes_in_flight, open_engine
+from engine.bootstrap import open_engine, stored_state
 from engine.config import Config, ProductChoice
 from engine.domain.change import Change
+from engine.domain.deployments import Deployment
 from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.status import EnvironmentStatus
 from engine.domain.text import printable
@@ -94,8 +95,8 @@ def _status(
     config = manifest.load(os.environ)
     with open_engine(config, needs=()) as engine:
         rows = engine.versions.add_published(engine.status(environment))
-        pending = _in_flight(config, engine)
-        responses = [_response(row, pending) for row in rows]
+        pending, reports = _stored(config, engine)
+        responses = [_response(row, pending, reports.get(row.name, ())) for row in rows]
         if history is not None:
             read = partial(_history, engine, history)
             responses = [with_history(row, partial(read, row.environment)) for row in responses]
@@ -113,23 +114,27 @@ def _status_of_all(trace: str, manifest: ProductChoice) -> Answer:
     return render_products(read_products(options.announced(manifest.file)), trace)
 
 
-def _response(row: EnvironmentStatus, pending: Sequence[Change] | None) -> EnvironmentResponse:
+def _response(
+    row: EnvironmentStatus, pending: Sequence[Change] | None, reports: Sequence[Deployment]
+) -> EnvironmentResponse:
     if pending is not None:
         pending = [change for change in pending if change.target == row.name]
-    return EnvironmentResponse.of(row, pending)
+    return EnvironmentResponse.of(row, pending, reports)
 
 
 def _history(engine: Engine, limit: int, environment: str) -> list[RecordResponse]:
     return [RecordResponse.of(entry) for entry in engine.history(environment, limit)]
 
 
-def _in_flight(config: Config, engine: Engine) -> tuple[Change, ...] | None:
-    """Return the open changes, or None if the store cannot be read: status works without them."""
+def _stored(
+    config: Config, engine: Engine
+) -> tuple[tuple[Change, ...] | None, Mapping[str, tuple[Deployment, ...]]]:
+    """Return open changes and reports of health; without them if the store cannot be read."""
     try:
-        return changes_in_flight(config, engine)
+        return stored_state(config, engine)
     except StoreUnavailableError as error:
         remark(printable(f"Changes in flight are not shown: {error}"))
-        return None
+        return None, {}
 
 
 def _no_products(trace: str, error: PromotionError) -> Answer:

@@ -110,6 +110,7 @@ def _status_row(row: EnvironmentResponse) -> tuple[str, ...]:
         printable(row.window.note) if row.window else "",
         *map(printable, list_quarantines(row.quarantined)),
         *map(_review, row.reviews),
+        printable((row.health and row.health.summary) or ""),
         *map(_in_flight, row.pending or ()),
         *map(printable, behind),
     ]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         open_platform,
         open_products,
         record_refusal,
+        stored_state,
     )
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "open_products",
     "open_reading_engine",
     "record_refusal",
+    "stored_state",
 ]
 
 

@@ -26,6 +26,7 @@ from engine.changes.sweeper import Workplace
 from engine.changes.worker import THREADS_OF_PRODUCT, Pace, Worker
 from engine.config import Config, Installation, ProductChoice, ServerConfig
 from engine.domain.change import Change
+from engine.domain.deployments import Deployment
 from engine.domain.errors import ConfigError, PromotionError
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
@@ -214,11 +215,19 @@ def open_command_platform(
 
 def changes_in_flight(config: Config, engine: Engine) -> tuple[Change, ...]:
     """List the open changes that are stored here, oldest first, without creating a store."""
+    return stored_state(config, engine)[0]
+
+
+def stored_state(
+    config: Config, engine: Engine
+) -> tuple[tuple[Change, ...], Mapping[str, tuple[Deployment, ...]]]:
+    """Read the open changes as above, and the last reports of deployments by environment."""
     if not changes_database(config, kept=0).exists():
-        return ()
+        return (), {}
     with open_platform(config, engine) as platform:
         now = engine.now()
-        return tuple(change for change in platform.store.open() if not change.overdue(now))
+        changes = tuple(change for change in platform.store.open() if not change.overdue(now))
+        return changes, platform.deployments.all()
 
 
 def record_refusal(manifest: ProductChoice, refused: Plan | Change) -> None:

@@ -1,6 +1,6 @@
 """The answer of the status command."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import not_
 from typing import Self
 
@@ -8,6 +8,7 @@ from pydantic import Field
 
 from engine.domain.break_glass import OpenReview
 from engine.domain.change import Change
+from engine.domain.deployments import Deployment, rollout
 from engine.domain.record import RegistrySync
 from engine.domain.record_base import DigestText, UtcTime, is_unset
 from engine.domain.state import LockState, Quarantine
@@ -15,6 +16,7 @@ from engine.domain.status import Alignment, EnvironmentStatus, deployed, deviati
 from engine.domain.windows import Outlook
 from engine.responses.change import ChangeResponse
 from engine.responses.common import Error, ErrorInfo, Response, Success, TraceId
+from engine.responses.deployments import RolloutResponse
 from engine.responses.record import RecordResponse
 
 
@@ -131,11 +133,22 @@ class EnvironmentResponse(Response):
         exclude_if=not_,
         description="break-glass changes without a review, oldest first; left out without any",
     )
+    health: RolloutResponse | None = Field(
+        default=None,
+        exclude_if=is_unset,
+        description="health of the deployments, as systems that deploy report it; left out if none "
+        "ever did, and in the status of all products",
+    )
     error: Error
 
     @classmethod
-    def of(cls, status: EnvironmentStatus, pending: Iterable[Change] | None = ()) -> Self:
-        """`pending` is None when the open changes cannot be read."""
+    def of(
+        cls,
+        status: EnvironmentStatus,
+        pending: Iterable[Change] | None = (),
+        reports: Sequence[Deployment] = (),
+    ) -> Self:
+        """`pending` is None when the open changes cannot be read; `reports` are those of health."""
         state = status.state
         # Unknown is neither true nor false: a script that tests for either stops.
         drifted = status.drifted if status.known else None
@@ -166,6 +179,7 @@ class EnvironmentResponse(Response):
             windows=tuple(map(WindowResponse.of, status.windows)),
             quarantined=state.quarantined,
             reviews=state.reviews,
+            health=_health(status, reports),
             error=ErrorInfo.of(status.error) if status.error else None,
         )
 
@@ -187,6 +201,11 @@ class EnvironmentResponse(Response):
         """The difference between `latest` and the ledger, for people; empty without one."""
         shown = deployed(self.deployed_version, self.latest_digest)
         return deviation(self.environment, self.alignment, shown, self.version)
+
+
+def _health(status: EnvironmentStatus, reports: Sequence[Deployment]) -> RolloutResponse | None:
+    found = rollout(status.state, reports)
+    return RolloutResponse.of(status.name, found, reports) if reports else None
 
 
 class EnvironmentHistoryResponse(EnvironmentResponse):
