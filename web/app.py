@@ -17,7 +17,7 @@ from engine.domain.errors import PromotionError
 from engine.domain.impact.delta import describe
 from engine.domain.product import UNNAMED, with_product
 from engine.domain.text import iso_time
-from web import formatting
+from web import formatting, record_pages  # noqa: F401 - it adds its routes to the pages
 from web.api_commands import orders
 from web.api_deployments import reports
 from web.api_hand_off import hand_off
@@ -27,12 +27,14 @@ from web.authentication import SESSION_SECONDS, may_operate, may_promote, may_vi
 from web.badges import waiting
 from web.change_requests import change_requests
 from web.csrf import form_token
+from web.diff_page import diffs
+from web.dora_page import dora_pages
 from web.error_handlers import answer_failures
 from web.form_actions import deeds
 from web.health import health
 from web.incident import incident
 from web.openapi import description
-from web.pages import pages
+from web.page_blueprint import pages
 from web.products_page import matrix
 from web.registry_events import events
 from web.reload import reloading
@@ -101,7 +103,7 @@ def _register(app: Flask, several: bool) -> None:
     for blueprint in of_product:
         app.register_blueprint(blueprint)
     place = "/p/<product>" if several else None
-    for blueprint in (pages, deeds, change_requests):
+    for blueprint in (pages, diffs, dora_pages, deeds, change_requests):
         app.register_blueprint(blueprint, url_prefix=place)
     if several:
         app.register_blueprint(matrix)

@@ -15,6 +15,7 @@ from engine.domain.record import (
 )
 from engine.domain.release_records import ReviewRecord, UnwaiveRecord, WaiveRecord
 from engine.domain.upkeep_records import AcknowledgeRecord, RotateRecord
+from engine.domain.versions import is_version
 from engine.domain.waiver import waiver_key
 from web.site import Site
 
@@ -39,7 +40,10 @@ RESULTS = {
 
 @dataclass(frozen=True)
 class PastRow:
-    """A row. `took` and `active` are seconds; `running` marks the present version."""
+    """
+    A row. `took` and `active` are seconds; `running` marks the present version, and `before` is the
+    version that it replaced.
+    """
 
     kept: CachedRecord
     event: str
@@ -52,17 +56,21 @@ class PastRow:
     active: float | None
     running: bool
     change: str | None
+    before: str | None
 
 
 def past(
     site: Site, kept: tuple[CachedRecord, ...], running: frozenset[str], now: datetime
 ) -> tuple[PastRow, ...]:
     """Turn entries into rows; `running` holds the record IDs of the present versions."""
-    by_record = _changes(site)
-    return tuple(_row(each, by_record, each.record.id in running, now) for each in kept)
+    by_record = changes_by_record(site)
+    return tuple(make_row(each, by_record, each.record.id in running, now) for each in kept)
 
 
-def _row(kept: CachedRecord, changes: dict[str, Change], running: bool, now: datetime) -> PastRow:
+def make_row(
+    kept: CachedRecord, changes: dict[str, Change], running: bool, now: datetime
+) -> PastRow:
+    """Turn an entry into a row; `changes` are found by the IDs of their records."""
     record = kept.record
     change = changes.get(record.id)
     result, tone = RESULTS[record.kind]
@@ -79,6 +87,7 @@ def _row(kept: CachedRecord, changes: dict[str, Change], running: bool, now: dat
         active=(until - record.at).total_seconds() if until else None,
         running=running,
         change=change.id if change else _change_of(record),
+        before=_before(record),
     )
 
 
@@ -133,7 +142,17 @@ def _change_of(record: AnyRecord) -> str | None:
     return record.change_id if isinstance(record, RejectionRecord) else None
 
 
-def _changes(site: Site) -> dict[str, Change]:
+def _before(record: AnyRecord) -> str | None:
+    before = None
+    if isinstance(record, RollbackRecord):
+        before = record.previous_version
+    elif isinstance(record, PromotionRecord) and record.previous:
+        before = record.previous.version
+    return before if before and before != record.subject_version and is_version(before) else None
+
+
+def changes_by_record(site: Site) -> dict[str, Change]:
+    """Return the newest changes by the IDs of their records; none if they cannot be read."""
     try:
         recent = site.platform.store.recent(_CHANGES)
     except PromotionError:

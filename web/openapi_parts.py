@@ -93,6 +93,8 @@ def filters() -> tuple[Document, ...]:
         query("kind", "only records of this kind; empty: any", enum=["", *RECORD_KINDS]),
         query("digest", "only records of this artifact; its first digits are enough"),
         query("since", "2026-09-01, 2026-09-01T12:00 (UTC), or an age: 2h, 7d"),
+        query("until", "only records before this time, written as in `since`"),
+        query("search", "part of a version, a digest, a record ID, or a name"),
         query("after", "`next` of the page before"),
         limit(),
     )

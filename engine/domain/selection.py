@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from engine.domain.artifact import Digest, Version
 from engine.domain.audit import Anchor
 from engine.domain.errors import UsageError
-from engine.domain.names import Names
+from engine.domain.names import Names, canonical_name
 from engine.domain.record import RECORD_KINDS, AnyRecord
 from engine.domain.text import printable
 
@@ -29,8 +29,9 @@ class Selection:
     """
     A filter for records; a field that is None does not restrict it.
 
-    `digest` is a digest or its beginning, `operator` a name or an id, `since` a time in UTC.
-    UsageError for an unknown `kind`.
+    `digest` is a digest or its beginning, `operator` a name or an id. `since` and `until` are times
+    in UTC. `search` is a part of a version, a digest, the ID of a record, or the name or ID of an
+    operator. UsageError for an unknown `kind`.
     """
 
     environment: str | None = None
@@ -39,6 +40,8 @@ class Selection:
     operator: str | None = None
     kind: str | None = None
     since: datetime | None = None
+    until: datetime | None = None
+    search: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in (None, *RECORD_KINDS):
@@ -57,8 +60,21 @@ class Selection:
                 self.version is None or str(self.version) == record.subject_version,
                 self.digest is None or (record.subject_digest or "").startswith(self.digest),
                 self.since is None or record.at >= self.since,
+                self.until is None or record.at < self.until,
+                self.search is None or self._finds(self.search, record),
             )
         )
+
+    @staticmethod
+    def _finds(search: str, record: AnyRecord) -> bool:
+        named = (record.subject_version, record.subject_digest, record.id)
+        texts = (*named, record.operator, record.operator_id)
+        return any(search_text(search) in search_text(text) for text in texts if text)
+
+
+def search_text(text: str) -> str:
+    """Return `text` as searches compare it."""
+    return canonical_name(text).lower()
 
 
 def parse_digest_prefix(text: str) -> str:

@@ -45,6 +45,7 @@ WORDS = st.sampled_from(
 PLACES = st.sampled_from(
     [
         *("/", "/history", "/changes", "/changes/{}", "/environments/{}", "/audit", "/static/{}"),
+        *("/diff/{}..{}", "/delivery", "/history/records.csv", "/environments/{}/records/{}"),
         *("/audit/records.jsonl", "/sign-in", "/auth/start", "/auth/callback", "/healthz", "/{}"),
         *("/readyz", "/metrics", "/openapi.json", "/events", "/api/v1/status", "/api/v1/history"),
         *("/api/v1/changes", "/api/v1/changes/{}", "/api/v1/changes/{}/output/{}", "/api/v1/audit"),
@@ -52,7 +53,7 @@ PLACES = st.sampled_from(
     ]
 )
 NAMES = ["limit", "after", "before", "environment", "version", "operator", "kind", "digest"]
-NAMES += ["since", "state", "next", "code", "v"]
+NAMES += ["since", "until", "search", "from", "to", "state", "next", "code", "v"]
 QUERIES = st.lists(st.tuples(st.sampled_from(NAMES), WORDS), max_size=3).map(
     lambda pairs: "&".join(f"{name}={value}" for name, value in pairs)
 )

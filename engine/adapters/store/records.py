@@ -1,6 +1,6 @@
 """The `RecordStore`: a copy of the ledgers, which may be deleted at any time."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from engine.domain.ledger import LedgerEntry
 from engine.domain.names import canonical_name
 from engine.domain.product import UNNAMED, qualified, split_place, unqualified
 from engine.domain.record import record_from_bytes
-from engine.domain.selection import Selection
+from engine.domain.selection import Selection, search_text
 from engine.domain.state import EnvironmentState, LockState
 from engine.domain.status import EnvironmentStatus
 from engine.ports.record_cache import CachedRange, CachedRecord, CachedStatus, Cursor
@@ -53,6 +53,12 @@ _VERSIONS = """
 SELECT version FROM records WHERE product = ? AND version IS NOT NULL
 GROUP BY version ORDER BY max(at) DESC, version DESC LIMIT ?
 """
+_SEARCHED = "({})".format(
+    " OR ".join(
+        f"lower({column}) LIKE ? ESCAPE '!'"
+        for column in ("version", "subject", "id", "operator", "operator_id")
+    )
+)
 
 
 class SqlRecords:
@@ -180,22 +186,23 @@ class SqlRecords:
 
     def _conditions(self, selection: Selection, after: Cursor | None) -> tuple[str, list[Any]]:
         asked: list[tuple[str, list[Any]]] = [("product = ?", [self._product])]
-        if selection.environment is not None:
-            asked.append(("environment = ?", [self._place(selection.environment)]))
-        if selection.version is not None:
-            asked.append(("version = ?", [str(selection.version)]))
-        if selection.digest is not None:
+        simple: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
+            (selection.environment, "environment = ?", self._place),
+            (selection.version, "version = ?", str),
             # Hex digits only, so nothing in it is a pattern.
-            asked.append(("subject LIKE ?", [f"{selection.digest}%"]))
+            (selection.digest, "subject LIKE ?", "{}%".format),
+            (selection.kind, "kind = ?", str),
+            (selection.since, "at >= ?", micros),
+            (selection.until, "at < ?", micros),
+        )
+        asked += [(word, [made(value)]) for value, word, made in simple if value is not None]
         if selection.operator is not None:
             # The product in both parts, so that each part is found by its index.
             operator = [self._product, canonical_name(selection.operator)]
             either = "(product = ? AND operator = ? OR product = ? AND operator_id = ?)"
             asked[0] = (either, operator * 2)
-        if selection.kind is not None:
-            asked.append(("kind = ?", [selection.kind]))
-        if selection.since is not None:
-            asked.append(("at >= ?", [micros(selection.since)]))
+        if selection.search is not None:
+            asked.append((_SEARCHED, [_pattern(selection.search)] * 5))
         if after is not None:
             at, environment, sequence = after
             end = [micros(at), self._place(environment), sequence]
@@ -214,6 +221,14 @@ def _record(
 ) -> CachedRecord:
     replaced = moment(until) if until is not None else None
     return CachedRecord(environment, sequence, Digest(digest), record_from_bytes(content), replaced)
+
+
+def _pattern(search: str) -> str:
+    """The pattern for LIKE that finds `search` anywhere in a text."""
+    text = search_text(search)
+    for special in "!%_":
+        text = text.replace(special, f"!{special}")
+    return f"%{text}%"
 
 
 def _covered(db: Connection, environment: str) -> CachedRange | None:
