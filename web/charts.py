@@ -4,9 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from engine.domain.dora import DEFINITIONS
+from engine.changes.deployment_events import MeasuredRollout
+from engine.domain.dora import DEFINITIONS, median_time
 from engine.domain.dora_trend import GATE_TIME, WAITING, Span
 from engine.responses.dora import duration_text
+
+TO_HEALTHY = "median time from a promotion until all its targets reported to be healthy"
+FAILED_ROLLOUTS = "share of promotions with reports for which a target reported a failure"
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,44 @@ def gate_charts(whole: Span, spans: Sequence[Span]) -> tuple[Chart, ...]:
         _times(gate.value.replace("_", " "), time, spans, _of_gate(gate), GATE_TIME)
         for gate, time in sorted(whole.gates.items())
     )
+
+
+def health_charts(rollouts: Sequence[MeasuredRollout], spans: Sequence[Span]) -> tuple[Chart, ...]:
+    """Draw the health that systems that deploy reported; nothing without any report."""
+    if not rollouts:
+        return ()
+    failed, count = sum(each.failed for each in rollouts), len(rollouts)
+    rolled = "1 rollout" if count == 1 else f"{count} rollouts"
+
+    def share(span: Span) -> float | None:
+        those = _within(rollouts, span)
+        return sum(each.failed for each in those) / len(those) if those else None
+
+    return (
+        _times(
+            "time to healthy",
+            _median_took(rollouts),
+            spans,
+            lambda span: _median_took(_within(rollouts, span)),
+            TO_HEALTHY,
+        ),
+        _chart(
+            "failed rollouts",
+            f"{failed} of {rolled} failed somewhere: {failed / count:.0%}.",
+            spans,
+            share,
+            lambda value: f"{value:.0%}",
+            definition=FAILED_ROLLOUTS,
+        ),
+    )
+
+
+def _within(rollouts: Sequence[MeasuredRollout], span: Span) -> list[MeasuredRollout]:
+    return [each for each in rollouts if span.begin <= each.at < span.end]
+
+
+def _median_took(rollouts: Sequence[MeasuredRollout]) -> timedelta | None:
+    return median_time([each.took for each in rollouts if each.took is not None])
 
 
 def _of_gate(gate: str) -> Callable[[Span], timedelta | None]:

@@ -1,19 +1,21 @@
 """The page with the figures of delivery, and their charts."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from flask import Blueprint, render_template, request
 
+from engine.changes.deployment_events import measure_rollouts
 from engine.domain.dora import figures_of
-from engine.domain.dora_trend import make_span, split_into_spans
-from engine.domain.errors import UsageError
+from engine.domain.dora_trend import Span, make_span, split_into_spans
+from engine.domain.errors import StoreUnavailableError, UsageError
 from engine.domain.text import printable
 from engine.domain.trace import trace_id
 from engine.responses.dora import FIGURES, DoraResponse
-from web.charts import delivery_charts, gate_charts
+from web.charts import Chart, delivery_charts, gate_charts, health_charts
 from web.concurrency_limit import limit_concurrency
 from web.page_blueprint import admit
-from web.site import the_site
+from web.site import Site, the_site
 
 # Each with its number of bars.
 PERIODS = {
@@ -52,6 +54,16 @@ def show() -> str:
         rows=DoraResponse.of(all_figures, read.since, read.until, trace).environments,
         charts=delivery_charts(whole, spans),
         gates=gate_charts(whole, spans),
+        health=_health(site, spans),
         read=read,
         now=now,
     )
+
+
+def _health(site: Site, spans: Sequence[Span]) -> tuple[Chart, ...] | None:
+    """Return the charts of health; None while the store of changes cannot be read."""
+    name, since = spans[0].figures.environment, spans[0].begin
+    try:
+        return health_charts(measure_rollouts(site.platform.store, name, since), spans)
+    except StoreUnavailableError:
+        return None

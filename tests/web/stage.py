@@ -29,6 +29,7 @@ from engine.ports.telemetry import NO_METRICS
 from tests.builders import Artifact, image
 from tests.manifests import manifest
 from tests.peers import oci_layout
+from tests.scenarios.changing import until
 from web.lifecycle import WATCHERS, open_web
 from web.site import Site
 
@@ -89,6 +90,11 @@ class Stage:
         answer = self.client.get(path, headers=signed_in(who) | headers)
         assert answer.status_code == 200, answer.text
         return answer.text
+
+    def audit(self) -> str:
+        """Return the page of the audit, once the ledgers are verified."""
+        assert until(lambda: self.site.auditor.look()[0] is not None)
+        return self.get("/audit")
 
     def json(self, path: str, **headers: str) -> Any:
         answer = self.client.get(path, headers=headers)

@@ -222,7 +222,7 @@ def test_altered_record_copy_is_not_shown_as_proven(stage: Stage) -> None:
 def test_audit_page_shows_whether_the_ledgers_verify(stage: Stage) -> None:
     promoted_to_prod(stage)
 
-    page = stage.get("/audit")
+    page = stage.audit()
 
     assert page.count(">sound<") == 3
     assert "1 record proven by the head" in page

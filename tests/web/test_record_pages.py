@@ -14,6 +14,7 @@ from engine.domain.audit import RemarkKind
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.selection import Selection
 from tests.peers import oci_layout
+from tests.scenarios.commands import Floe
 from tests.web.stage import ALICE, PROXY, Stage, stage_in
 from tests.web.test_pages import promoted_to_prod, records
 from web.audit_texts import MEANINGS
@@ -111,7 +112,6 @@ def test_walk_stops_when_the_copy_is_replaced(past: Stage) -> None:
 
 def test_broken_ledger_ends_the_file_with_the_error(past: Stage) -> None:
     past.site.records.fail(StoreUnavailableError("away"))
-    past.get("/audit")
     for tag in ("floe-ledger.prod.1", "floe-ledger.prod.2"):
         oci_layout.lose(past.folder / "registry", tag)
     past.site.records.store.forget("prod")
@@ -143,13 +143,24 @@ def test_record_has_a_page_with_the_commands_that_verify_it(past: Stage) -> None
     assert 'href="/environments/prod/records/1"' in page
 
 
+def test_record_names_the_key_that_signed_it(tmp_path: Path) -> None:
+    key = Floe(tmp_path).run("keys", "generate", "--out", "ledger.key")
+    ledger = "ledger: {signing: {key: 'file:ledger.key'}}\nidentity:"
+    with stage_in(tmp_path, edit=("identity:", ledger)) as stage:
+        promoted_to_prod(stage)
+        page = stage.get("/environments/prod/records/1")
+
+    assert key.code == 0
+    assert re.search(r">verified</span> The key <code>[^<]+</code> signed it", page)
+
+
 @pytest.mark.parametrize("place", ["prod/records/4", "prod/records/0", "moon/records/1"])
 def test_missing_record_is_not_found(past: Stage, place: str) -> None:
     assert past.client.get(f"/environments/{place}").status_code == 404
 
 
 def test_audit_explains_each_verdict(past: Stage) -> None:
-    page = past.get("/audit")
+    page = past.audit()
 
     assert page.count("No entry was removed or altered") == 2
     assert "The ledger begins with the first promotion" in page
@@ -161,7 +172,7 @@ def test_audit_explains_each_problem_and_links_its_record(tmp_path: Path) -> Non
         promoted_to_prod(stage)
         promoted_to_prod(stage, "v1.1.0")
         oci_layout.untag(tmp_path / "registry", "floe-ledger.prod.1")
-        page = stage.get("/audit")
+        page = stage.audit()
 
     assert "Do not rely on this ledger until" in page
     assert MEANINGS[RemarkKind.MISSING] in page

@@ -1,10 +1,12 @@
 """The status shows the health that systems that deploy reported."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from engine.changes.deployment_events import measure_rollouts
 from tests.scenarios.commands import Floe
 from tests.web.stage import ALICE, Stage, stage_in
 from tests.web.test_deployments import HEALTHY, OTHER, REPORTS, SECRET, send
@@ -55,3 +57,21 @@ def test_health_of_an_earlier_version_is_not_that_of_the_new_one(stage: Stage) -
     assert staging["health"]["summary"] is None
     assert (staging["health"]["healthy"], staging["health"]["total"]) == (0, 1)
     assert send(stage, HEALTHY | {"digest": OTHER}).json["accepted"] == ["staging"]
+
+
+def test_charts_show_the_first_time_of_health_and_failures(stage: Stage) -> None:
+    """The second report of health, hours later, does not move the time of the first one."""
+    unreported = stage.get("/delivery?environment=staging", ALICE)
+    now = stage.platform.engine.now()
+    for minutes, health in ((2, "healthy"), (4, "failed"), (5, "healthy")):
+        at = (now + timedelta(minutes=minutes, seconds=-10)).isoformat()
+        assert send(stage, HEALTHY | {"health": health, "at": at}).status_code == 202
+    [reported] = measure_rollouts(stage.platform.store, "staging", now - timedelta(days=1))
+
+    page = stage.get("/delivery?environment=staging", ALICE)
+
+    assert "No system reported the health" in unreported
+    assert reported.failed and timedelta(seconds=90) < (reported.took or timedelta(0))
+    assert (reported.took or timedelta(0)) < timedelta(minutes=3)
+    assert "1 of 1 rollout failed somewhere: 100%." in page
+    assert "Median 1." in page.partition("Time to healthy")[2]
