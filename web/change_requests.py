@@ -32,7 +32,7 @@ from engine.domain.versions import Presence
 from engine.ports import NO_PROGRESS
 from web.authentication import visitor
 from web.form_actions import FACE, only_people
-from web.pages import admit
+from web.page_blueprint import admit
 from web.site import NoSuchPageError, Site, the_site
 
 _PENDING = "not entered yet"
