@@ -46,7 +46,7 @@ def rows(stage: Stage, query: str = "") -> list[dict[str, str]]:
 def test_search_finds_parts_of_versions_and_names(past: Stage, text: str, count: int) -> None:
     page = past.client.get("/history", query_string={"search": text}).text
 
-    assert len(records(page)) == count if count else "No record is like that" in page
+    assert len(records(page)) == count if count else "No matching records" in page
     copied = past.site.records.store.page(Selection(search=text), 100)
     with_ledger = list(past.platform.engine.audit(Selection(search=text)))
     assert len(copied) == len(with_ledger) == count
@@ -63,7 +63,7 @@ def test_history_ends_before_a_time(past: Stage) -> None:
     later = (past.platform.engine.now() + timedelta(minutes=5)).isoformat().replace("+", "%2b")
 
     assert len(records(past.get(f"/history?until={later}"))) == 5
-    assert "No record is like that" in past.get("/history?until=1h")
+    assert "No matching records" in past.get("/history?until=1h")
     assert "is not a time" in past.client.get("/history?until=soon").text
     assert "200 characters" in past.client.get("/history?search=" + "a" * 201).text
 
