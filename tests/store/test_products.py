@@ -83,7 +83,7 @@ def test_copy_of_records_belongs_to_one_product(databases: Databases, product: s
     assert ids(copy.page(Selection(kind="promotion"), 100, after)) == own[1:]
     assert ids(copy.page(Selection(version=Version("v1.0.1")), 100)) == [own[1]]
     assert ids(copy.page(Selection(search="V1.0.1"), 100)) == [own[1]]
-    assert ids(copy.page(Selection(search=own[0][:13].upper()), 100)) == [own[0]]
+    assert ids(copy.page(Selection(search=own[0].upper()), 100)) == [own[0]]
     assert copy.page(Selection(search="v%1"), 100) == ()
     assert ids(copy.page(Selection(until=everything[1].record.at), 100)) == own[2:]
     assert copy.page(Selection(operator=another.operator), 100) == ()
