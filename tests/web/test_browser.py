@@ -116,6 +116,7 @@ def test_everything_can_be_read_without_javascript(
     browser: Browser, stage: Stage, url: str
 ) -> None:
     busy(stage)
+    stage.audit()
     with page_of(browser, url, java_script_enabled=False) as page:
         page.goto("/")
         expect(page.get_by_text("awaiting 1 of 1").first).to_be_visible()
