@@ -1,7 +1,7 @@
 """The page of a change: steps, timeline, gates and their durations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
@@ -11,6 +11,7 @@ from engine.changes.checkpoint_events import checkpoint_text
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import PromotionError
 from engine.domain.gate import GateKind, GateResult, GateStatus
+from engine.domain.text import last_lines
 from web.formatting import Prepared, spoken, terminal
 from web.site import Site
 
@@ -34,8 +35,6 @@ _LABELS = {
     "checkpointed": "signed in a checkpoint",
     "deployment_reported": "deployment reported",
 }
-# Of the output of a failed gate, as on stderr and in Slack.
-_LAST_LINES = 40
 # The number of done steps per state. A change that ended early ended in the step after them.
 _DONE = {
     ChangeState.CHECKING: 1,
@@ -82,10 +81,6 @@ class GateView:
     usual_seconds: float | None = None
     output: Prepared | None = None
     cut: bool = False
-
-    @property
-    def failed(self) -> bool:
-        return self.result is not None and self.result.status is GateStatus.FAILED
 
 
 def steps(change: Change) -> tuple[Step, ...]:
@@ -140,17 +135,17 @@ def _gate(
 ) -> GateView:
     kind = GateKind(name)
     ran = () if result else site.platform.store.gate_seconds(change.target, kind)
-    output = site.platform.store.output(change.id, kind)
-    view = GateView(
+    output = site.platform.store.output(change.id, kind) or b""
+    failed = result is not None and result.status is GateStatus.FAILED
+    last = last_lines(output) if failed else []
+    return GateView(
         gate=spoken(name),
         result=result,
         started=None if result else started,
         usual_seconds=median(ran) if ran else None,
-        output=terminal(output) if output else None,
+        output=Prepared("\n".join(last)) if failed else terminal(output) if output else None,
+        cut=failed and len(output.splitlines()) > len(last),
     )
-    lines = view.output.rstrip().split("\n") if view.failed and view.output else []
-    last = Prepared("\n".join(lines[-_LAST_LINES:]))
-    return replace(view, output=last, cut=len(lines) > _LAST_LINES) if lines else view
 
 
 def _result(details: Mapping[str, JsonValue]) -> GateResult | None:
