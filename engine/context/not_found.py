@@ -20,11 +20,30 @@ def not_found_error(
     near = nearest_versions(version, _versions_in(path, sources, tags))
     hint = f"Nearest there: {', '.join(map(str, near))}" if near else "There are no versions"
     published = target.tag(version)
+    if reached := _reached(path, version, tags):
+        hint = reached
     if not sources and published in tags:
         hint = f"A build published '{published}' already, so {target} needs no promotion"
     return ArtifactNotFoundError(
         f"There is no '{missing}' in {repository}. {hint}",
         {"tag": str(wanted[0]), "nearest": [str(each) for each in near]},
+    )
+
+
+def _reached(path: PromotionPath, version: Version, tags: tuple[Tag, ...]) -> str:
+    """Where the version is, and the command that takes it further; empty if it is nowhere."""
+    having = [each.name for each in path.environments if each.tag(version) in tags]
+    ready = (
+        each.name
+        for each in path.environments
+        if each.name not in having and {s.name for s in path.sources(each.name)} & {*having}
+    )
+    following = next(ready, None)
+    if following is None:
+        return ""
+    return (
+        f"{version} is in {', '.join(having)}. Promote it to {following} first: "
+        f"floe platform promote {version} --to {following}"
     )
 
 

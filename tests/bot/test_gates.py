@@ -156,12 +156,14 @@ def test_only_the_requester_sees_a_refusal_by_a_rule(stage):
     ("typed", "text"),
     [
         ("/promote v9.9.9 prod", "Nearest there: v1.0.0, v2.0.0"),
+        ("/promote v3.0.0 prod", "Promote it to staging first: /promote v3.0.0 staging"),
         ("/promote v1.0.0 staging", "Nothing to do"),
     ],
 )
 def test_requester_sees_why_a_promotion_cannot_start(stage, typed, text):
     if "Nothing" in text:
         typed = typed.replace("v1.0.0", "v2.0.0")
+    stage.publish("v3.0.0")
 
     stage.command(typed)
 

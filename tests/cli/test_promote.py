@@ -137,6 +137,7 @@ def test_repeated_promotion_succeeds(tmp_path: Path) -> None:
         ("latest", "staging", 2, "'latest' is not a version"),
         ("v9.9.9", "staging", 3, "Nearest there: v1.0.0, v1.1.0"),
         ("v1.0.0", "prod", 3, "There is no 'v1.0.0-staging'"),
+        ("v1.0.0", "prod", 3, "v1.0.0 is in dev. Promote it to staging first: floe platform"),
     ],
 )
 def test_each_failure_has_its_exit_code_and_reason(

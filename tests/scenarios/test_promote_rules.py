@@ -58,6 +58,19 @@ def test_missing_version_error_lists_similar_ones(place: Place, engine: Engine) 
     assert_nothing_was_written(place, before)
 
 
+def test_missing_version_error_names_where_it_is_and_the_next_command(
+    place: Place, engine: Engine
+) -> None:
+    place.push(image(), "v1.2.0-dev")
+
+    with pytest.raises(ArtifactNotFoundError) as missing:
+        promote(engine, "v1.2.0", "prod")
+
+    assert str(missing.value).endswith(
+        "v1.2.0 is in dev. Promote it to staging first: floe platform promote v1.2.0 --to staging"
+    )
+
+
 def test_tag_pushed_by_hand_does_not_count_as_promoted(place: Place, engine: Engine) -> None:
     place.push(image(), "v1.0.0-staging")
     before = place.registry.tags()
