@@ -34,6 +34,9 @@ from engine.domain.text import closest_match
 
 _MENTION = re.compile(r"^\s*(?:<@[A-Z0-9]+(?:\|[^>]*)?>\s*)+", re.ASCII)
 
+# The commands that a mention understands.
+_MENTIONED = ("promote", "rollback", "lock", "unlock", "promotions", "help")
+
 
 class CommandListeners:
     """One method per command; only the person who typed it sees the returned message."""
@@ -71,18 +74,21 @@ class CommandListeners:
                 self._forms.open_promote(read_trigger(body, origin), prefilled)
                 return None
             case Promote() as command:
-                arguments = {
-                    "product": command.product,
-                    "version": command.version,
-                    "source": command.source or "",
-                    "target": command.target,
-                    **_override_arguments(command.overrides),
-                    **({"at": command.at} if command.at else {}),
-                }
-                self._accept("promote", body, origin, arguments)
-                product = f"{command.product} " if command.product else ""
-                step = f"{product}{command.version}: {command.source} → {command.target}"
-                return note(f"Requested {code(step)}.{self._follow_hint(command.product, origin)}")
+                return self._promote(body, origin, command)
+
+    def _promote(self, body: Body, origin: Origin, command: Promote) -> Payload:
+        arguments = {
+            "product": command.product,
+            "version": command.version,
+            "source": command.source or "",
+            "target": command.target,
+            **_override_arguments(command.overrides),
+            **({"at": command.at} if command.at else {}),
+        }
+        self._accept("promote", body, origin, arguments)
+        product = f"{command.product} " if command.product else ""
+        step = f"{product}{command.version}: {command.source} → {command.target}"
+        return note(f"Requested {code(step)}.{self._follow_hint(command.product, origin)}")
 
     def _waive(self, body: Body, origin: Origin, text: str) -> Payload | None:
         """Open the form of a waiver with the values in `text`."""
@@ -154,13 +160,34 @@ class CommandListeners:
                 return self._lock_mentioned(body, origin, rest)
             case "unlock":
                 return self._unlock_mentioned(body, origin, rest)
+            case "promote":
+                return self._promote_mentioned(body, origin, rest)
+            case "rollback":
+                # A rollback shows its impact first, in a form.
+                command = f"{self._catalog.commands.rollback} {rest}".rstrip()
+                raise InvalidCommandError("a mention cannot open the form of a rollback", command)
             case "promotions":
                 return self._show(body, origin, rest, "@floe promotions")
             case "help":
                 return self._help(self._catalog.commands.promotions, origin)
             case _:
-                suggestion = closest_match(verb, ("lock", "unlock", "promotions", "help")) or "help"
+                suggestion = closest_match(verb, _MENTIONED) or "help"
                 raise InvalidCommandError(f"unknown command '{verb[:60]}'", f"@floe {suggestion}")
+
+    def _promote_mentioned(self, body: Body, origin: Origin, rest: str) -> Payload | None:
+        """Promote like the command; without a version and environments, name the command."""
+        parsed = parse_promote(rest, self._catalog.menu(origin), "@floe promote")
+        if isinstance(parsed, Promote):
+            return self._promote(body, origin, parsed)
+        if isinstance(parsed, Help):
+            return self._help(self._catalog.commands.promote, origin)
+        shown = self._catalog.example(origin)
+        example = f"@floe promote {shown.place('')} v1.2.3 {shown.last_environment}"
+        missing = "the product" if isinstance(parsed, NoProduct) else "the version"
+        raise InvalidCommandError(
+            f"{missing} is missing, and only {self._catalog.commands.promote} opens a form",
+            " ".join(example.split()),
+        )
 
     def _lock_mentioned(self, body: Body, origin: Origin, rest: str) -> Payload | None:
         command = parse_lock(rest, self._catalog.menu(origin), "@floe lock")

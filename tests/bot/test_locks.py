@@ -61,37 +61,6 @@ def test_lock_banner_is_shown_in_both_channels(stage):
     assert stage.platform.changes.get(change.id).open
 
 
-@pytest.mark.requirement("SL-004")
-def test_mention_in_a_thread_locks_and_unlocks(stage):
-    def mention(text):
-        event = {
-            "type": "app_mention",
-            "user": BOB,
-            "channel": INCIDENT,
-            "thread_ts": "17.5",
-            "text": f"<@U0BOT> {text}",
-        }
-        assert stage.event(event).status == 200
-
-    mention("lock prod 1h db failover")
-    [banner] = eventually(lambda: banners(stage, INCIDENT))
-    assert banner["thread_ts"] == "17.5"
-    mention("promotions")
-    eventually(lambda: [t for t in stage.private_texts(BOB) if "prod nothing" in t])
-    mention("unlock prod it is over")
-    eventually(lambda: "unlocked" in banners(stage, INCIDENT)[0]["text"])
-    mention("lok prod")
-    mention("lock prod")
-    mention("")
-    for answer in (
-        "How to use",
-        "unknown command 'lok'",
-        "the environment or the reason is missing",
-    ):
-        eventually(lambda answer=answer: [t for t in stage.private_texts(BOB) if answer in t])
-    assert {e["thread_ts"] for e in stage.slack.ephemerals} == {"17.5"}
-
-
 @pytest.mark.requirement("SL-001")
 def test_lock_without_a_reason_opens_a_form(stage):
     stage.command("/lock prod 30m", user=BOB, channel=INCIDENT)
