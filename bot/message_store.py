@@ -117,6 +117,14 @@ class MessageStore:
             if inserted or edited:
                 db.announce(Topic.MESSAGES)
 
+    def withdraw(self, key: str) -> bool:
+        """Drop a message; False if an attempt to post it was made."""
+        with self._store.transaction() as db:
+            dropped = db.execute(
+                "DELETE FROM messages WHERE key = ? AND ts IS NULL AND taken IS NULL", [key]
+            )
+            return bool(dropped.rowcount)
+
     def is_unseen(self, key: str) -> bool:
         """Whether no attempt to post it was made, so that its text may still grow."""
         return self._exists("ts IS NULL AND taken IS NULL AND failed IS NULL", key)
@@ -160,26 +168,31 @@ class MessageStore:
             )
             return bool(marked.rowcount)
 
-    def mark_posted(self, message: PendingMessage, ts: str) -> bool:
-        """Record that Slack has the text of `message` at `ts`; False if it has another place."""
+    def mark_posted(self, message: PendingMessage, ts: str, channel: str = "") -> bool:
+        """
+        Record that Slack has the text of `message` at `ts`; False if it has another place.
+
+        `channel` is where Slack put a direct message, which is addressed to a user.
+        """
         with self._store.transaction() as db:
             marked = db.execute(
-                "UPDATE messages SET ts = ?, taken = NULL, edited = ?, tries = 0, retry = 0, "
-                "dirty = CASE WHEN payload = ? THEN 0 ELSE 1 END "
+                "UPDATE messages SET ts = ?, channel = ?, taken = NULL, edited = ?, tries = 0, "
+                "retry = 0, dirty = CASE WHEN payload = ? THEN 0 ELSE 1 END "
                 "WHERE key = ? AND (ts IS NULL OR ts = ?)",
-                [ts, self.now(), message.written, message.key, ts],
+                [ts, channel or message.channel, self.now(), message.written, message.key, ts],
             )
             db.execute(
                 "DELETE FROM messages WHERE dirty = 0 AND at < ?", [self.now() - _KEPT_SECONDS]
             )
             return bool(marked.rowcount)
 
-    def mark_found(self, message: PendingMessage, ts: str) -> None:
+    def mark_found(self, message: PendingMessage, ts: str, channel: str = "") -> None:
         """Record where a message was posted; its content is unknown, so it is edited next."""
         with self._store.transaction() as db:
             db.execute(
-                "UPDATE messages SET ts = ?, taken = NULL, tries = 0, retry = 0 WHERE key = ?",
-                [ts, message.key],
+                "UPDATE messages SET ts = ?, channel = ?, taken = NULL, tries = 0, retry = 0 "
+                "WHERE key = ?",
+                [ts, channel or message.channel, message.key],
             )
 
     def mark_failed(self, message: PendingMessage, reason: str) -> None:
@@ -266,22 +279,7 @@ class MessageStore:
 
 
 def _message(row: tuple[Any, ...]) -> PendingMessage:
-    key, channel, parent, thread, written, urgent, broadcast, due, ts, edited, taken, *rest = row
-    tries, retry, at = rest
-    return PendingMessage(
-        key=key,
-        channel=channel,
-        parent=parent,
-        thread=thread,
-        arguments=json.loads(written),
-        written=written,
-        urgent=bool(urgent),
-        broadcast=bool(broadcast),
-        due=due,
-        ts=ts,
-        edited=edited,
-        taken=taken,
-        tries=tries,
-        retry=retry,
-        at=at,
-    )
+    values: dict[str, Any] = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    values |= {name: bool(values[name]) for name in ("urgent", "broadcast")}
+    written = values.pop("payload")
+    return PendingMessage(**values, arguments=json.loads(written), written=written)

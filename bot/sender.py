@@ -1,10 +1,13 @@
 """Posts and edits one message; after a lost answer, it finds the posted message again."""
 
 import logging
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID, uuid5
 
 from pydantic import JsonValue
 
+from bot.blocks.elements import context
 from bot.blocks.newer_blocks import without_newer_blocks
 from bot.database import BotStore
 from bot.ephemeral import EphemeralMessage
@@ -20,6 +23,28 @@ _MOST_UNANSWERED = 3
 _LINKED_SUFFIXES = (":ask", ":root")
 # The time until which the workspace is taken to lack newer blocks; a bot serves one workspace.
 _PLAIN_FACT, _PLAIN_SECONDS = "plain_blocks_until", 30 * 86400
+# A message with this client_msg_id existed, and is gone.
+_DELETED = frozenset({"duplicate_message_not_found", "duplicate_channel_not_found"})
+_DOUBT = "doubt"
+_DOUBT_TEXT = "Slack did not confirm this message at once, so it may be here twice."
+_CLIENT_IDS = UUID("8d1f2f6c-6f0e-4a57-9f0c-7f4f6c2b1f3e")
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The `ts` that a search found; not `complete` if Slack refused it."""
+
+    complete: bool
+    ts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Posted:
+    """Where a message is; `earlier` if an earlier attempt had posted it."""
+
+    ts: str
+    channel: str
+    earlier: bool
 
 
 class Sender:
@@ -43,24 +68,27 @@ class Sender:
 
         A server that was suspended learns afterwards that another one took over.
         """
+        again = message.taken is not None
         try:
             thread = self._thread(message)
-            ts = self._find_posted(message, thread) if message.taken is not None else None
+            found = self._search(message, thread) if again else _Search(complete=True)
         except SlackCallError as error:
             # A search without an answer says nothing about the earlier attempt.
-            error.outcome_unknown = message.taken is not None
+            error.outcome_unknown = again
             raise
-        if ts is None:
-            if not self._messages.mark_attempted(message):
-                return None
-            ts = self._post_new(message, thread)
-            if not self._messages.mark_posted(message, ts):
-                self._delete(message, ts)
-                return None
-        else:
+        if found.ts is not None:
             # Posted by an earlier attempt, perhaps with an earlier text.
-            self._messages.mark_found(message, ts)
-        return self._link(message, ts) if message.key.endswith(_LINKED_SUFFIXES) else None
+            self._messages.mark_found(message, found.ts)
+            return self._link(message, found.ts)
+        if not self._messages.mark_attempted(message):
+            return None
+        posted = self._post_new(message, thread, doubtful=not found.complete)
+        if posted.earlier:
+            self._messages.mark_found(message, posted.ts, posted.channel)
+        elif not self._messages.mark_posted(message, posted.ts, posted.channel):
+            self._delete(message, posted)
+            return None
+        return self._link(message, posted.ts)
 
     def edit(self, message: PendingMessage) -> None:
         arguments: dict[str, JsonValue] = {
@@ -98,22 +126,33 @@ class Sender:
             return False
         return True
 
-    def _post_new(self, message: PendingMessage, thread: str | None) -> str:
-        arguments: dict[str, JsonValue] = {
+    def _post_new(self, message: PendingMessage, thread: str | None, *, doubtful: bool) -> _Posted:
+        """Post it; if it is `doubtful` that an earlier attempt failed, the message says so."""
+        arguments: dict[str, Any] = {
             **message.arguments,
             "channel": message.channel,
             "unfurl_links": False,
             "unfurl_media": False,
             "metadata": {"event_type": _EVENT, "event_payload": {"key": message.key}},
+            "client_msg_id": _client_id(message),
         }
+        if doubtful:
+            arguments["blocks"] = [*arguments["blocks"], context(_DOUBT, _DOUBT_TEXT)]
         if thread:
             arguments |= {"thread_ts": thread}
             arguments |= {"reply_broadcast": True} if message.broadcast else {}
-        answer = self._write("chat.postMessage", message.key, arguments)
-        ts = answer.get("ts")
+        try:
+            answer = self._write("chat.postMessage", message.key, arguments)
+        except SlackCallError as error:
+            if error.code not in _DELETED:
+                raise
+            del arguments["client_msg_id"]
+            answer = self._write("chat.postMessage", message.key, arguments)
+        ts, channel, shown = answer.get("ts"), answer.get("channel"), answer.get("message")
         if not isinstance(ts, str) or not ts:
             raise SlackCallError("no ts", temporary=True, outcome_unknown=True)
-        return ts
+        earlier = doubtful and isinstance(shown, dict) and _DOUBT not in _block_ids(shown)
+        return _Posted(ts, channel if isinstance(channel, str) else "", earlier)
 
     def _write(self, method: str, key: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Send the layout, sections where Slack refuses newer blocks, or at last the text alone."""
@@ -133,9 +172,10 @@ class Sender:
             return answer
         return self._api.call(method, arguments | {"blocks": []})
 
-    def _delete(self, message: PendingMessage, ts: str) -> None:
+    def _delete(self, message: PendingMessage, posted: _Posted) -> None:
+        place = {"channel": posted.channel or message.channel, "ts": posted.ts}
         try:
-            self._api.call("chat.delete", {"channel": message.channel, "ts": ts})
+            self._api.call("chat.delete", place)
         except SlackCallError as error:
             _log.warning("%s is in %s twice: %s", message.key, message.channel, error)
 
@@ -149,8 +189,8 @@ class Sender:
             raise SlackCallError("its parent message is not posted yet", temporary=True)
         raise SlackCallError("its parent message could not be posted")
 
-    def _find_posted(self, message: PendingMessage, thread: str | None) -> str | None:
-        """The ts of the message, if an earlier attempt has posted it."""
+    def _search(self, message: PendingMessage, thread: str | None) -> _Search:
+        """Search for a message that an earlier attempt may have posted; this needs a scope."""
         parameters: dict[str, str | int | bool] = {
             "channel": message.channel,
             "oldest": f"{(message.taken or 0) - _SKEW:.6f}",
@@ -165,13 +205,15 @@ class Sender:
         except SlackCallError as error:
             if error.temporary:
                 raise
-            _log.warning("%s may be posted twice: the search for it failed: %s", message.key, error)
-            return None
+            _log.info("Slack cannot be searched for %s: %s", message.key, error)
+            return _Search(complete=False)
         found = (str(m["ts"]) for m in listed if _has_key(m, message.key) and m.get("ts"))
-        return next(found, None)
+        return _Search(complete=True, ts=next(found, None))
 
     def _link(self, message: PendingMessage, ts: str) -> str | None:
-        """The permalink of a message, or None if Slack does not return it."""
+        """The permalink of a message that others link to, or None if Slack does not return it."""
+        if not message.key.endswith(_LINKED_SUFFIXES):
+            return None
         try:
             found = self._api.read("chat.getPermalink", channel=message.channel, message_ts=ts)
         except SlackCallError as error:
@@ -192,3 +234,16 @@ def _has_key(found: Any, key: str) -> bool:
     payload = (found.get("metadata") or {}).get("event_payload") or {}
     blocks = found.get("blocks") or [{}]
     return key in (payload.get("key"), blocks[0].get("block_id"))
+
+
+def _block_ids(found: dict[str, Any]) -> list[Any]:
+    return [block.get("block_id") for block in found.get("blocks") or ()]
+
+
+def _client_id(message: PendingMessage) -> str:
+    """
+    The same id for all attempts to post `message`, and another one for every other message.
+
+    Slack documents errors about a repeated client_msg_id, but not for how long it knows one.
+    """
+    return str(uuid5(_CLIENT_IDS, f"{message.channel}/{message.key}/{message.at}"))

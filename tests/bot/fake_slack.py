@@ -37,7 +37,8 @@ class FakeSlack:
     """
     The state of the fake Slack; `messages` are the posted messages with their edits, and `answers`
     are the texts of the private answers in each channel. Without `newer_blocks`, it refuses plans
-    and tables.
+    and tables. With `history`, the app may read messages; if it `deduplicates`, a known
+    client_msg_id posts nothing.
     """
 
     url: str = ""
@@ -54,6 +55,8 @@ class FakeSlack:
     calls: list[tuple[float, str, Json]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    history: bool = True
+    deduplicates: bool = False
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def person(self, user: str, email: str | None, **flags: Any) -> None:
@@ -154,11 +157,17 @@ class FakeSlack:
     def _chat_postMessage(self, arguments: Json) -> Json:
         if refused := self._refuse(arguments):
             return refused
+        known = (
+            m for m in self.messages if m.get("client_msg_id", "") == arguments.get("client_msg_id")
+        )
+        if self.deduplicates and (earlier := next(known, None)):
+            return {"ts": earlier["ts"], "channel": earlier["channel"], "message": dict(earlier)}
         ts = f"{time.time():.6f}"
         while any(m["ts"] == ts for m in self.messages):
             ts = f"{float(ts) + 0.000001:.6f}"
-        self.messages.append({**arguments, "ts": ts, "edits": 0})
-        return {"ts": ts, "channel": arguments["channel"]}
+        posted = {**arguments, "channel": _opened(arguments["channel"]), "ts": ts, "edits": 0}
+        self.messages.append(posted)
+        return {"ts": ts, "channel": posted["channel"], "message": dict(posted)}
 
     def _chat_update(self, arguments: Json) -> Json:
         if refused := self._refuse(arguments):
@@ -190,9 +199,13 @@ class FakeSlack:
         return {"permalink": self.link({**arguments, "ts": arguments["message_ts"]})}
 
     def _conversations_history(self, arguments: Json) -> Json:
+        if not self.history:
+            return {"error": "missing_scope"}
         return {"messages": self.in_channel(arguments["channel"])[::-1]}
 
     def _conversations_replies(self, arguments: Json) -> Json:
+        if not self.history:
+            return {"error": "missing_scope"}
         return {"messages": self.in_thread({"ts": arguments["ts"]})}
 
     def _views_open(self, arguments: Json) -> Json:
@@ -214,6 +227,11 @@ class FakeSlack:
             return refused
         self.homes[arguments["user_id"]] = arguments["view"]
         return {"view": arguments["view"]}
+
+
+def _opened(channel: str) -> str:
+    """The channel with that id; for the id of a user, their conversation with the app."""
+    return f"D{channel}" if channel.startswith("U") else channel
 
 
 @contextmanager

@@ -95,3 +95,52 @@ def test_search_without_an_answer_does_not_hide_an_earlier_attempt(tmp_path, sla
         second.post(messages.next_posts()[0])
 
     assert [m["text"] for m in slack.messages] == ["hello"]
+
+
+@pytest.mark.parametrize("deduplicates", [True, False])
+def test_unconfirmed_message_is_never_twice_unseen_without_history(tmp_path, slack, deduplicates):
+    slack.history, slack.deduplicates = False, deduplicates
+    slack.fail("chat.postMessage", 500, heard=True)
+    with two_senders(tmp_path, slack) as (messages, first, second):
+        with pytest.raises(SlackCallError):
+            first.post(messages.next_posts()[0])
+        messages.postpone(messages.next_posts()[0], 0, outcome_unknown=True)
+
+        second.post(messages.next_posts()[0])
+        place = messages.location(ROOT)
+        [*edits] = messages.due_edits(messages.now() + 60, 3)
+
+    shown = [[block["block_id"] for block in m["blocks"]] for m in slack.messages]
+    assert shown == ([[ROOT]] if deduplicates else [[ROOT], [ROOT, "doubt"]])
+    assert place == (CHANNEL, slack.messages[-1]["ts"])
+    # Slack may have an earlier text of the message that it knew.
+    assert len(edits) == deduplicates
+
+
+def test_message_that_was_deleted_after_an_unconfirmed_attempt_is_posted(tmp_path, slack):
+    slack.history = False
+    slack.fail("chat.postMessage", 500)
+    gone = {"ok": False, "error": "duplicate_message_not_found"}
+    with two_senders(tmp_path, slack) as (messages, first, second):
+        with pytest.raises(SlackCallError):
+            first.post(messages.next_posts()[0])
+        messages.postpone(messages.next_posts()[0], 0, outcome_unknown=True)
+        slack.fail("chat.postMessage", 200, body=gone)
+
+        second.post(messages.next_posts()[0])
+
+    [posted] = slack.messages
+    assert "client_msg_id" not in posted
+
+
+def test_direct_message_is_edited_in_its_conversation(tmp_path, slack):
+    key = "c-1:end:U01ALICE"
+    with two_senders(tmp_path, slack) as (messages, first, _):
+        messages.withdraw(ROOT)
+        messages.ensure("U01ALICE", DesiredMessage(key, Payload("hi", (section(key, "hi"),))))
+        first.post(messages.next_posts()[0])
+        messages.ensure("", DesiredMessage(key, Payload("bye", (section(key, "bye"),))))
+
+        first.edit(messages.due_edits(messages.now() + 60, 3)[0])
+
+    assert [(m["channel"], m["text"]) for m in slack.messages] == [("DU01ALICE", "bye")]
