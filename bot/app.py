@@ -1,9 +1,9 @@
 """Builds and runs the Slack bot: a Bolt app and its worker threads."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from slack_bolt import App
@@ -16,6 +16,7 @@ from bot.catalog import Catalog
 from bot.change_feed import FeedFollower
 from bot.commands import CommandListeners
 from bot.database import MIGRATIONS, BotStore, bot_database
+from bot.direct_messages import DirectMessages
 from bot.dispatcher import Dispatcher
 from bot.ephemeral import EphemeralStore
 from bot.forms import Forms
@@ -30,6 +31,8 @@ from bot.lock_actions import LockActions
 from bot.lock_banners import LockBanners
 from bot.message_store import MessageStore
 from bot.modal_opener import ModalOpener
+from bot.mute_actions import MuteListeners
+from bot.mutes import Mutes
 from bot.outbox import Outbox, OutboxTiming
 from bot.overviews import Overviews
 from bot.recent_products import RecentProducts
@@ -39,13 +42,13 @@ from bot.sender import Sender
 from bot.socket_mode import SocketConnection
 from bot.status_actions import StatusActions
 from bot.thread_content import card_key
+from bot.tokens import Tokens
 from bot.waiver_actions import WaiverActions
 from bot.waiver_forms import WaiverForms
 from bot.webapi import SlackApi, web_client
 from engine.bootstrap.leader import Leader, leader_of
 from engine.bootstrap.state import open_database
 from engine.config import ServerConfig
-from engine.domain.errors import ConfigError
 from engine.domain.operator import IdentitySource
 from engine.platform import Products
 
@@ -54,37 +57,6 @@ _LISTENERS = 32
 _SHARED_POLL_SECONDS = 0.5
 # Slack waits three seconds for an answer, also for the one that nothing was done.
 _SHARED_WAIT_SECONDS = 1.5
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """
-    The bot's credentials.
-
-    With `app_token` the bot connects to Slack (Socket Mode). Without it, Slack sends HTTP requests
-    that are signed with one of `signing_secrets`. Tests set `api_url` to a local Slack.
-    """
-
-    bot_token: str = field(repr=False)
-    signing_secrets: tuple[str, ...] = field(default=(), repr=False)
-    app_token: str | None = field(default=None, repr=False)
-    api_url: str | None = None
-
-    @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> "Tokens | None":
-        """Read the tokens; None without SLACK_BOT_TOKEN, ConfigError if another one is missing."""
-        token = environ.get("SLACK_BOT_TOKEN", "").strip()
-        if not token:
-            return None
-        names = ("SLACK_SIGNING_SECRET", "SLACK_SIGNING_SECRET_PREVIOUS")
-        secrets = tuple(s for name in names if (s := environ.get(name, "").strip()))
-        app_token = environ.get("SLACK_APP_TOKEN", "").strip() or None
-        if not secrets and app_token is None:
-            raise ConfigError(
-                "SLACK_BOT_TOKEN is set without SLACK_SIGNING_SECRET (Slack calls floe) or "
-                "SLACK_APP_TOKEN (floe connects to Slack): set one of them"
-            )
-        return cls(token, secrets, app_token, environ.get("SLACK_API_URL", "").strip() or None)
 
 
 @dataclass(frozen=True)
@@ -188,13 +160,11 @@ def _build_bot(base: _Base, tokens: Tokens) -> Iterator[Bot]:
     catalog, identities, messages = base.catalog, base.identities, base.messages
     store, outbox, leader, recent = base.store, base.outbox, base.leader, base.recent
     overviews = Overviews(catalog, messages, recent)
-    homes = AppHomes(catalog, base.interactive, identities, overviews)
-    gates = GateProgressStore(store, messages)
+    mutes = Mutes(store)
+    homes = AppHomes(catalog, base.interactive, identities, overviews, mutes)
     notices = BreakGlassNotices(catalog, store, messages, identities)
-    follower = FeedFollower(
-        catalog, store, messages, gates, identities, outbox, notices, homes.refresh, leader.leads
-    )
-    base.links.follower = follower
+    direct = DirectMessages(catalog, store, messages, identities, outbox, mutes)
+    follower = _follow_changes(base, notices, direct, homes)
     stored = GroupLockStore(store)
     banners = LockBanners(
         catalog, store, messages, outbox, stored, leads=leader.leads, also=notices.update
@@ -213,16 +183,35 @@ def _build_bot(base: _Base, tokens: Tokens) -> Iterator[Bot]:
     listeners = (
         ReviewForms(catalog, identities, notices, opener, dispatcher),
         WaiverForms(catalog, opener, dispatcher),
+        MuteListeners(catalog, mutes, homes),
         CommandListeners(dispatcher, forms, catalog),
         InteractionListeners(dispatcher, forms, homes, identities, catalog, search),
     )
     memberships = catalog.products.people.memberships
-    parts: list[_Part] = [overviews, homes, leader, outbox, follower, banners, groups]
+    parts: list[_Part] = [overviews, homes, leader, outbox, direct, follower, banners, groups]
     with (
         _listening(tokens, [*parts, dispatcher, opener], listeners) as (app, socket),
         memberships.asking(IdentitySource.SLACK, identities.refresh_groups),
     ):
         yield Bot(app, outbox, dispatcher, messages, socket)
+
+
+def _follow_changes(
+    base: _Base, notices: BreakGlassNotices, direct: DirectMessages, homes: AppHomes
+) -> FeedFollower:
+    base.links.follower = FeedFollower(
+        base.catalog,
+        base.store,
+        base.messages,
+        GateProgressStore(base.store, base.messages),
+        base.identities,
+        base.outbox,
+        notices,
+        direct,
+        homes.refresh,
+        base.leader.leads,
+    )
+    return base.links.follower
 
 
 def _other_actions(

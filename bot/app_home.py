@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from bot.blocks.elements import View
 from bot.blocks.home import render_home, render_home_error
 from bot.blocks.overview import render_home_of_products
-from bot.catalog import Catalog
+from bot.catalog import Catalog, may_view
 from bot.identity import SlackIdentities
 from bot.inbox import Origin
+from bot.mutes import Mutes
 from bot.overviews import Overviews
 from bot.thread_pool import log_failure
 from bot.webapi import SlackApi, SlackCallError
@@ -31,11 +32,13 @@ class AppHomes:
         api: SlackApi,
         identities: SlackIdentities,
         overviews: Overviews,
+        mutes: Mutes,
     ) -> None:
         self._catalog = catalog
         self._api = api
         self._identities = identities
         self._overviews = overviews
+        self._mutes = mutes
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="floe-slack-home")
         self._lock = threading.Lock()
         self._opened: dict[str, tuple[float, Origin]] = {}
@@ -85,11 +88,14 @@ class AppHomes:
         products = self._catalog.products
         recent = products.store.recent(_RECENT)
         own = [c for c in recent if c.requester.same_as(operator)][:_SHOWN]
+        muted = self._mutes.of(origin.user)
         if products.several:
             requests = [(change, self._catalog.of_change(change)) for change in own]
-            return render_home_of_products(self._overviews.of(operator, origin), requests)
+            shown = self._overviews.of(operator, origin)
+            visible = (each.product for each in self._catalog if may_view(each, operator))
+            return render_home_of_products(shown, requests, sorted(muted.intersection(visible)))
         [platform] = products.values()
         waiting = [*self._overviews.waiting(operator)]
         rendering = self._catalog.rendering(platform.product)
         status, now = platform.engine.status(), platform.engine.now()
-        return render_home(waiting, status, own, now, rendering)
+        return render_home(waiting, status, own, now, rendering, muted=platform.product in muted)

@@ -49,6 +49,7 @@ _OTHER_ELEMENTS = {
     "conversations_select",
     "channels_select",
     "external_select",
+    "multi_external_select",
     "datepicker",
     "timepicker",
     "datetimepicker",

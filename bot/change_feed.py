@@ -7,13 +7,16 @@ from datetime import timedelta
 
 from pydantic import JsonValue
 
-from bot.break_glass import BreakGlassNotices, reviewers_of, used_break_glass
+from bot.approver_mentions import ApproverMentions
+from bot.break_glass import BreakGlassNotices, used_break_glass
 from bot.catalog import Catalog
 from bot.database import BotStore
+from bot.direct_messages import DirectMessages
 from bot.gate_progress import GateProgressStore
 from bot.identity import SlackIdentities
 from bot.message_store import DesiredMessage, MessageStore
 from bot.outbox import Outbox
+from bot.recipients import target_of
 from bot.thread_content import (
     card_key,
     card_message,
@@ -39,7 +42,6 @@ _PAGE = 50
 _LATER_EVENTS = 1000
 _POLL_SECONDS = 0.3
 _REMIND_SECONDS = 5.0
-_MENTIONS_SECONDS = 60.0
 
 
 class FeedFollower:
@@ -60,6 +62,7 @@ class FeedFollower:
         identities: SlackIdentities,
         outbox: Outbox,
         notices: BreakGlassNotices,
+        direct: DirectMessages,
         on_progress: Callable[[bool], None],
         leads: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -68,14 +71,14 @@ class FeedFollower:
         self._store = store
         self._messages = messages
         self._gates = gates
-        self._identities = identities
+        self._approvers = ApproverMentions(catalog, identities)
         self._outbox = outbox
         self._notices = notices
+        self._direct = direct
         self._on_progress = on_progress
         self._leads = leads
         self._lock = threading.Lock()
         self._queued: set[str] = set()
-        self._mentions: dict[tuple[str, ...], tuple[float, str]] = {}
         self._deployed: Mapping[str, Mapping[str, JsonValue] | None] = {}
         self._reminded = 0.0
         self._awake = threading.Event()
@@ -115,10 +118,12 @@ class FeedFollower:
                     continue
                 if not started:
                     self._find_start()
+                    self._direct.wake()
                     started = True
                 while self._follow() and not self._stopping.is_set():
                     pass
                 self._remind()
+                self._direct.deliver()
                 self._on_progress(False)
                 pause = self._catalog.products.wakeups.pause(pause)
             self._awake.wait(pause)
@@ -159,13 +164,14 @@ class FeedFollower:
                 self._queued |= queued
             raise
         self._outbox.wake()
+        self._direct.wake()
         self._on_progress(True)
         return True
 
     def _process(self, events: Sequence[Event], queued: set[str]) -> None:
         changes = self._changes([*(event.change_id for event in events), *queued])
         later = self._changes_with_later_events(events)
-        approvers = {change.id: self._approvers(change) for change in changes.values()}
+        approvers = {change.id: self._approvers.of(change) for change in changes.values()}
         promoted = [each.id for each in changes.values() if each.state is ChangeState.PROMOTED]
         self._deployed = {e: last_rollout(self._changes_store.events_of(e)) for e in promoted}
         with self._store.transaction():
@@ -225,6 +231,8 @@ class FeedFollower:
             self._notices.announce_change(change, channel, approvers)
         for message in thread_messages(change, self._catalog.of_change(change), approvers):
             self._messages.ensure(channel, message)
+        deployed = self._deployed.get(change.id) or {}
+        self._direct.add(change, failed=deployed.get("failed") is True)
 
     def _card(self, change: Change) -> DesiredMessage:
         target = self._target(change)
@@ -249,38 +257,16 @@ class FeedFollower:
             if not asked or not change.missing_approvals:
                 continue
             if change.escalates_at is not None and now >= change.escalates_at:
-                further = self._mention(change.escalates_to)
+                further = self._approvers.escalation(change)
                 self._messages.ensure(channel, escalation_message(change, further))
             left = timedelta(seconds=target.approvals.expires_after_seconds) / 2
             if now >= change.expires_at - left:
-                self._messages.ensure(channel, reminder_message(change, self._approvers(change)))
-
-    def _approvers(self, change: Change) -> str:
-        """Mention the approvers, or the reviewers of a break-glass."""
-        if used_break_glass(change):
-            return self._mention(reviewers_of(self._target(change)))
-        if change.state is not ChangeState.AWAITING_APPROVAL:
-            return ""
-        return self._mention(change.groups or self._promoter_groups(change))
-
-    def _mention(self, groups: tuple[str, ...]) -> str:
-        """Mention groups; Slack is called at most once a minute, outside transactions."""
-        known = self._mentions.get(groups)
-        if known is None or time.monotonic() > known[0] + _MENTIONS_SECONDS:
-            known = (time.monotonic(), self._identities.mention_groups(groups))
-            self._mentions[groups] = known
-        return known[1]
-
-    def _promoter_groups(self, change: Change) -> tuple[str, ...]:
-        """The groups that may promote: they approve if no approver group is configured."""
-        target = self._target(change)
-        rules = target.authorization if target else None
-        return tuple(sorted((rules.allowed_groups if rules else None) or ()))
+                self._messages.ensure(channel, reminder_message(change, self._approvers.of(change)))
+                self._direct.add_late(change)
+                self._direct.wake()
 
     def _target(self, change: Change) -> Environment | None:
-        """The target environment; None if it was removed from manifest.yaml."""
-        environments = self._catalog.of_change(change).path.environments
-        return next((each for each in environments if each.name == change.target), None)
+        return target_of(self._catalog.products.get(change.product), change)
 
     def _channel(self, change: Change) -> str | None:
         known = self._messages.location(card_key(change.id))

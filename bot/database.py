@@ -118,7 +118,20 @@ CREATE TABLE reviews (
 );
 CREATE INDEX reviews_open ON reviews (place) WHERE ended = 0;
 """
-MIGRATIONS = (_TABLES, _INDEXES, _GROUP_LOCKS, _REVIEWS)
+_NOTICES = """
+CREATE TABLE notices (
+    key TEXT PRIMARY KEY,
+    change_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    at REAL NOT NULL,
+    due REAL NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    done INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX notices_open ON notices (due) WHERE done = 0;
+CREATE INDEX notices_done ON notices (at) WHERE done = 1;
+"""
+MIGRATIONS = (_TABLES, _INDEXES, _GROUP_LOCKS, _REVIEWS, _NOTICES)
 _IF_DAMAGED = (
     "stop floe and move it away: messages in Slack stay as they are, and commands of the last "
     "moments may have to be sent again"

@@ -4,7 +4,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -107,6 +107,46 @@ class SlackIdentities:
             return replace(operator, verified=False, groups=frozenset(), names=frozenset())
         return replace(operator, groups=now.groups, names=now.names, claimed=now.claimed)
 
+    def member(self, user: str) -> Operator:
+        """The operator with the Slack id `user`; errors are those of `resolve`."""
+        return self.resolve(Origin(user, self._workspace().team, channel=""))
+
+    def find_user(self, names: Iterable[str]) -> str:
+        """
+        The Slack id of the person with these `names`, or an empty string.
+
+        Raises SlackCallError if Slack does not answer. The id is only a guess: resolve it to learn
+        whether it is this person.
+        """
+        for name in names:
+            user = self.find_id(name) or name
+            user = user.rpartition("/")[2] if user.startswith("slack:") else user
+            if _EMAIL.fullmatch(user):
+                user = self._user_of(user)
+            if _SLACK_USER.fullmatch(user):
+                return user
+        return ""
+
+    def users_in(self, groups: Iterable[str], most: int) -> frozenset[str] | None:
+        """
+        The Slack ids of the members of `groups`, which may also be names of people.
+
+        None if there are more than `most`. Raises SlackCallError if Slack does not answer.
+        """
+        known, directory = self._read_groups(), self._directory()
+        found: set[str] = set()
+        names: list[str] = []
+        for group in groups:
+            handle, listed = canonical_name(group), directory.members(group)
+            if handle in known.ids:
+                found |= self._members(known, handle)
+            names += sorted(listed) or ([] if handle in known.ids else [group])
+        if max(len(found), len(names)) > most:
+            return None
+        found |= {self.find_user((name, *sorted(directory.names_of(name)))) for name in names}
+        found.discard("")
+        return frozenset(found) if len(found) <= most else None
+
     def find_id(self, name: str) -> str:
         """The qualified id of a name that was resolved before, or an empty string."""
         return self._store.read_fact(_fact_name(name)) or ""
@@ -206,15 +246,23 @@ class SlackIdentities:
         return f"*{group}* ({', '.join(found)})" if found else f"*{group}*"
 
     def _mention_person(self, name: str) -> str:
-        user = self.find_id(name).rpartition("/")[2]
-        if not user and _SLACK_USER.fullmatch(name):
-            user = name
-        if not user and _EMAIL.fullmatch(name):
-            try:
-                user = str(self._api.read("users.lookupByEmail", email=name)["user"]["id"])
-            except (SlackCallError, KeyError, TypeError) as error:
-                _log.debug("%s is not found in Slack: %s", name, error)
-        return f"<@{user}>" if _SLACK_USER.fullmatch(user) else ""
+        try:
+            user = self.find_user((name,))
+        except SlackCallError as error:
+            _log.debug("%s is not found in Slack: %s", name, error)
+            return ""
+        return f"<@{user}>" if user else ""
+
+    def _user_of(self, email: str) -> str:
+        try:
+            return str(self._api.read("users.lookupByEmail", email=email)["user"]["id"])
+        except (KeyError, TypeError):
+            return ""
+        except SlackCallError as error:
+            if error.temporary:
+                raise
+            _log.debug("%s is not found in Slack: %s", email, error)
+            return ""
 
 
 def _fact_name(name: str) -> str:

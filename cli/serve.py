@@ -13,8 +13,9 @@ from threading import Thread
 import click
 from flask import Flask
 
-from bot.app import Bot, Tokens, run_bot
+from bot.app import Bot, run_bot
 from bot.http_endpoint import slack_blueprint
+from bot.tokens import Tokens
 from cli import options
 from cli.errors import failure_lines
 from cli.products import complete_interrupted, reload_on_hangup, report_products

@@ -16,6 +16,7 @@ from engine.changes.worker import Worker
 from engine.changes.workflow import Progression
 from engine.checks.authorization import granted_via, judge_right
 from engine.checks.ballots import find_ballots
+from engine.config.people import Notify
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.finding import Finding
@@ -40,10 +41,10 @@ class Platform:
     `changes` makes decisions, `progression` moves changes, `worker` carries them out in the
     background once a server has started it. `store` has the feed that interfaces follow, and the
     output of gates. `memberships` reads the groups of operators again. `refused` records the
-    refusals of a plan, as far as possible. `wakeups` wakes loops that follow
-    the work of other servers. `channel` is the Slack channel for changes, and `channels` belong to
-    this product. `at_once` are the leases that do not wait, where servers share the state.
-    `deployments` has the health that systems that deploy reported.
+    refusals of a plan, as far as possible. `wakeups` wakes loops that follow the work of other
+    servers. `channel` is the Slack channel for changes, `channels` belong to this product, and
+    `notify` has the rules for direct messages. `at_once` are the leases that do not wait, where
+    servers share the state. `deployments` has the health that systems that deploy reported.
     """
 
     engine: Engine
@@ -58,6 +59,7 @@ class Platform:
     owner: str | None = None
     channel: str | None = None
     channels: tuple[str, ...] = ()
+    notify: Notify = field(default_factory=Notify.model_construct)
     at_once: Leases | None = None
     deployments: Deployments = NO_DEPLOYMENTS
 

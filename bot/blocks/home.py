@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import JsonValue
+
 from bot.blocks.change import change_title
 from bot.blocks.elements import (
     Block,
@@ -24,8 +26,9 @@ from engine.domain.change import Change
 from engine.domain.product import UNNAMED
 from engine.domain.status import EnvironmentStatus
 
-OPEN = "floe_open"
+OPEN, MUTE, MUTED = "floe_open", "floe_mute", "floe_muted"
 _MOST = 20
+_MOST_MUTED = 100
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ def render_home(
     own: Sequence[Change],
     at: datetime,
     rendering: RenderingContext,
+    *,
+    muted: bool = False,
 ) -> View:
     blocks: list[Block] = [
         header("waiting", f"Waiting for you ({len(waiting)})"),
@@ -51,11 +56,36 @@ def render_home(
         section("rows", environment_lines(rows, rendering) or "No environments."),
         header("own", "Your requests"),
         section("requests", change_lines(own, rendering) or "You have no recent requests."),
+        *_direct_messages(_mute_button(muted=muted)),
         context(
             "help", f"`{rendering.commands.promote} help` lists the commands · {format_time(at)}"
         ),
     ]
     return {"type": "home", "callback_id": "floe_home", "blocks": list(blocks)}
+
+
+def mute_blocks(muted: Sequence[str]) -> list[Block]:
+    """Where a person mutes products; `muted` are those that they muted before."""
+    chosen: list[JsonValue] = [
+        {"text": plain_text(name, 75), "value": name} for name in muted[:_MOST_MUTED]
+    ]
+    select: Block = {
+        "type": "multi_external_select",
+        "action_id": MUTED,
+        "min_query_length": 1,
+        "max_selected_items": _MOST_MUTED,
+        "placeholder": plain_text("Mute products"),
+    }
+    return _direct_messages(select | ({"initial_options": chosen} if chosen else {}))
+
+
+def _mute_button(*, muted: bool) -> Block:
+    return button("Unmute", MUTE, "unmute") if muted else button("Mute", MUTE, "mute")
+
+
+def _direct_messages(accessory: Block) -> list[Block]:
+    text = "You get a direct message when your change ends or needs you, unless you mute it here."
+    return [header("direct", "Direct messages"), section("mute", text, accessory)]
 
 
 def waiting_blocks(

@@ -20,7 +20,7 @@ from bot.blocks.elements import (
     plain_text,
     section,
 )
-from bot.blocks.home import Waiting, waiting_blocks
+from bot.blocks.home import Waiting, mute_blocks, waiting_blocks
 from bot.blocks.rendering_context import RenderingContext
 from bot.blocks.status import change_line, deployed
 from engine.config.people import SlashCommands
@@ -67,9 +67,9 @@ def render_overview(overview: Overview) -> Payload:
 
 
 def render_home_of_products(
-    overview: Overview, own: Sequence[tuple[Change, RenderingContext]]
+    overview: Overview, own: Sequence[tuple[Change, RenderingContext]], muted: Sequence[str] = ()
 ) -> View:
-    """Render the App Home where products have names."""
+    """Render the App Home where products have names; `muted` send no direct messages."""
     requests = join_lines((change_line(change, rendering) for change, rendering in own), 2500)
     blocks: list[Block] = [
         header("waiting", f"Waiting for you ({len(overview.waiting)})"),
@@ -79,6 +79,7 @@ def render_home_of_products(
         actions("find", _search()),
         header("own", "Your requests"),
         section("requests", requests or "You have no recent requests."),
+        *mute_blocks(muted),
         context(
             "help",
             f"`{overview.commands.promote} help` lists the commands · {format_time(overview.at)}",

@@ -54,6 +54,7 @@ class OpenedProduct:
             owner=self.config.owner,
             channel=self.config.slack.channel,
             channels=self.config.slack.channels,
+            notify=self.config.slack.notify,
             at_once=leases_of(self.config, 0) if self.config.state_url else None,
             deployments=self.deployments,
         )

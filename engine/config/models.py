@@ -23,7 +23,8 @@ IDENTITY: Any = Field(
     default_factory=Identity.model_construct, description="people, groups and issuers"
 )
 SLACK: Any = Field(
-    default_factory=Slack.model_construct, description="the channel and commands of the bot"
+    default_factory=Slack.model_construct,
+    description="the channel, commands and direct messages of the bot",
 )
 WEB: Any = Field(
     default_factory=Web.model_construct, description="the page, and how people sign in"

@@ -1,11 +1,12 @@
 """The sections `identity`, `slack` and `web`."""
 
+import re
+from datetime import UTC, datetime, time, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, PrivateAttr, Tag
+from pydantic import AfterValidator, Field, PlainValidator, PrivateAttr, Tag, model_validator
 
-from engine.config.environment_variables import FromVariable
 from engine.config.field_types import (
     AtLeastOne,
     Flag,
@@ -20,6 +21,8 @@ from engine.config.field_types import (
 )
 from engine.config.issuers import OidcIssuer, OidcSignIn, Separator
 from engine.config.roles import RoleEntry
+from engine.config.webhooks import DeploymentReports, RegistryEvents
+from engine.domain.recurrence_rules import find_zone
 
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 
@@ -105,6 +108,69 @@ class SlashCommands(Section):
     promotions: SlashCommand = Field(default="/promotions", description="shows the status")
 
 
+def _time_of_day(value: str) -> str:
+    if not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", value, re.ASCII):
+        raise ValueError("must be a time of day, like 08:00 or 20:30")
+    return value
+
+
+def _zone(value: str) -> str:
+    find_zone(value)
+    return value
+
+
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+
+
+class QuietHours(Section):
+    """The hours of each day without direct messages, which are sent at their end if still true."""
+
+    start: TimeOfDay = Field(alias="from", description="their start", examples=["20:00"])
+    end: TimeOfDay = Field(
+        alias="to", description="their end, on the next day if before from", examples=["08:00"]
+    )
+    zone: Annotated[str, AfterValidator(_zone)] = Field(
+        description="the time zone of both", examples=["Europe/Berlin"]
+    )
+
+    @model_validator(mode="after")
+    def _differ(self) -> "QuietHours":
+        if self.start == self.end:
+            raise ValueError("from and to are the same: leave quiet_hours out to have none")
+        return self
+
+    def end_after(self, at: datetime) -> datetime | None:
+        """The end, in UTC, of the quiet hours at `at`; None outside of them."""
+        zone = find_zone(self.zone)
+        local = at.astimezone(zone)
+        start, end, now = time.fromisoformat(self.start), time.fromisoformat(self.end), local.time()
+        overnight = start > end
+        if not (start <= now < end or (overnight and (now >= start or now < end))):
+            return None
+        day = local.date() + timedelta(days=1 if overnight and now >= start else 0)
+        return datetime.combine(day, end, zone).astimezone(UTC)
+
+
+class Notify(Section):
+    """The direct messages about changes. Each person can mute a product in the Home tab."""
+
+    requester: Flag = Field(
+        default=True,
+        description="tell the requester when their change ends, gets no approval in time, or fails "
+        "in a cluster",
+    )
+    approvers: Literal["channel", "dm", "off"] = Field(
+        default="channel",
+        description="mention approvers in the channel; with dm, also send each of at most 50 "
+        "people one direct message for a change; with off, only name their groups",
+    )
+    quiet_hours: Given[QuietHours] = Field(
+        default=None,
+        description="hours without direct messages; break-glass and failures in the last "
+        "environment are sent at once",
+    )
+
+
 class Slack(Section):
     """The Slack bot. Its tokens come from environment variables only."""
 
@@ -116,6 +182,9 @@ class Slack(Section):
     commands: SlashCommands = Field(
         default_factory=SlashCommands.model_construct, description="the names of the slash commands"
     )
+    notify: Notify = Field(
+        default_factory=Notify.model_construct, description="direct messages about changes"
+    )
     _channels: tuple[str, ...] = PrivateAttr(default=())
 
     @property
@@ -123,9 +192,12 @@ class Slack(Section):
         """The channels that belong to the product; none unless its product file names some."""
         return self._channels
 
-    def of_product(self, channel: str | None, channels: tuple[str, ...]) -> "Slack":
+    def of_product(
+        self, channel: str | None, channels: tuple[str, ...], notify: Notify | None
+    ) -> "Slack":
         """Return the settings of a product whose file names these; changes go to `channel`."""
-        slack = self.model_copy(update={"channel": channel or self.channel})
+        own = {"channel": channel or self.channel, "notify": notify or self.notify}
+        slack = self.model_copy(update=own)
         slack._channels = tuple(dict.fromkeys([channel, *channels] if channel else channels))
         return slack
 
@@ -164,25 +236,6 @@ SignIn = Annotated[
     | Annotated[OidcSignIn, Tag("(oidc)")],
     variant("mode", "none", "proxy", "oidc"),
 ]
-
-
-class RegistryEvents(Section):
-    """The events that registries send to `POST /-/registry-events`."""
-
-    token_env: FromVariable = Field(
-        description="the environment variable with the token that registries send",
-        examples=["REGISTRY_EVENTS_TOKEN"],
-    )
-
-
-class DeploymentReports(Section):
-    """The reports about deployments that `POST /api/v1/deployments` takes."""
-
-    secret_env: FromVariable = Field(
-        description="the environment variable with the secret that signs them (X-Signature), or "
-        "that systems send as a bearer token",
-        examples=["DEPLOYMENTS_SECRET"],
-    )
 
 
 class Web(Section):

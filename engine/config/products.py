@@ -200,7 +200,9 @@ class ProductReader:
 
     def _slack(self, own: Mapping[str, Any], slack: ProductSlack) -> Slack:
         shared = self.server.slack
-        return shared.of_product(slack.channel, slack.channels) if "slack" in own else shared
+        if "slack" not in own:
+            return shared
+        return shared.of_product(slack.channel, slack.channels, slack.notify)
 
     def _ledger(self, own: Mapping[str, Any], ledger: ProductLedger) -> Ledger:
         shared = self.server.ledger

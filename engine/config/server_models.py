@@ -18,7 +18,7 @@ from engine.config.models import (
     Artifacts,
     file_schema,
 )
-from engine.config.people import Identity, Slack, Web
+from engine.config.people import Identity, Notify, Slack, Web
 from engine.config.promotion import Promotion
 from engine.config.registries import PrimaryRegistry
 from engine.config.signing_keys import TrustedKey
@@ -104,7 +104,7 @@ class Metadata(BaseModel):
 
 
 class ProductSlack(Section):
-    """The channels of a product."""
+    """The channels and direct messages of a product."""
 
     channel: Given[Text] = Field(
         default=None,
@@ -114,6 +114,10 @@ class ProductSlack(Section):
     channels: Names = Field(
         default=(),
         description="more channels of the product: commands there need not name it",
+    )
+    notify: Given[Notify] = Field(
+        default=None,
+        description="direct messages about its changes, instead of those of the server file",
     )
 
 
@@ -143,7 +147,7 @@ class ProductFile(BaseModel):
     metadata: Metadata = Field(description="the name of the product: metadata.name")
     artifacts: Artifacts = ARTIFACTS
     slack: ProductSlack = Field(
-        default_factory=ProductSlack.model_construct, description="the channels of the product"
+        default_factory=ProductSlack.model_construct, description="its channels and direct messages"
     )
     ledger: ProductLedger = Field(
         default_factory=ProductLedger.model_construct,

@@ -1,10 +1,10 @@
-"""The section `artifacts.promotion.webhooks`."""
+"""The webhooks that floe sends, and the reports that it takes."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, Strict, model_validator
 
-from engine.config.environment_variables import Filled, SecretUrl
+from engine.config.environment_variables import Filled, FromVariable, SecretUrl
 from engine.config.field_types import AtLeastOne, Given, HeaderName, Section
 
 Event = Literal[
@@ -51,3 +51,22 @@ class Webhook(Section):
                 "only, and the others at a webhook of their own"
             )
         return self
+
+
+class RegistryEvents(Section):
+    """The events that registries send to `POST /-/registry-events`."""
+
+    token_env: FromVariable = Field(
+        description="the environment variable with the token that registries send",
+        examples=["REGISTRY_EVENTS_TOKEN"],
+    )
+
+
+class DeploymentReports(Section):
+    """The reports about deployments that `POST /api/v1/deployments` takes."""
+
+    secret_env: FromVariable = Field(
+        description="the environment variable with the secret that signs them (X-Signature), or "
+        "that systems send as a bearer token",
+        examples=["DEPLOYMENTS_SECRET"],
+    )

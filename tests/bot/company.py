@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bot.app import Tokens, run_bot
+from bot.app import run_bot
+from bot.tokens import Tokens
 from engine.bootstrap import open_products
 from engine.config import load_installation
 from engine.domain.change import Change, ChangeState

@@ -13,9 +13,11 @@ def bot_manifest(
     promotion: str = "",
     registry: str = "",
     identity: str = "",
+    notify: str = "",
 ) -> str:
     """Render the manifest; `tests` is the command of prod's first gate, `gate` the second one."""
-    slack = f"channel: {channel}" if channel else ""
+    slack = f"channel: {channel}, " if channel else ""
+    slack += f"notify: {{{notify}}}" if notify else ""
     return manifest(
         f"tests: {{command: [{tests}]}}",
         gate,

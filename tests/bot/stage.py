@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 from slack_bolt import BoltRequest, BoltResponse
 from slack_sdk.signature import SignatureVerifier
 
-from bot.app import Bot, Tokens, run_bot
+from bot.app import Bot, run_bot
 from bot.outbox import OutboxTiming
+from bot.tokens import Tokens
 from engine.bootstrap import open_products
 from engine.config import load_config
 from engine.domain.change import Change, ChangeState

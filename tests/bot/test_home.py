@@ -59,6 +59,7 @@ def test_home_is_updated_by_a_server_that_does_not_lead(stage):
         None,
         None,
         None,
+        None,
         rounds.append,
         lambda: False,
     )

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from flask import Flask
 
-from bot.app import Tokens, run_bot
+from bot.app import run_bot
 from bot.http_endpoint import slack_blueprint
+from bot.tokens import Tokens
 from engine.config import load_config
 from engine.domain.change import ChangeState
 from engine.domain.errors import ConfigError

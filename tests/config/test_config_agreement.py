@@ -7,6 +7,7 @@ import pytest
 from tests.config.manifest_files import load, manifest, problems
 
 FIRST = "artifacts.promotion.environments[0]"
+QUIET = "slack: {notify: {quiet_hours: {from: '%s', to: '%s', zone: %s}}}"
 
 
 def environment(extra: str) -> str:
@@ -222,6 +223,13 @@ def test_trust_os_user_needs_the_embedded_registry(
     [
         ("slack: {commands: {lock: /promote, promote: /promote}}", "slack.commands.promote: "),
         ("slack: {commands: {lock: lock}}", "slack.commands.lock: must match"),
+        ("slack: {notify: {approvers: dms}}", "slack.notify.approvers: must be 'channel', 'dm'"),
+        (QUIET % ("8pm", "08:00", "UTC"), "slack.notify.quiet_hours.from: must be a time of"),
+        (
+            QUIET % ("20:00", "08:00", "Berlin"),
+            "slack.notify.quiet_hours.zone: names an unknown time zone",
+        ),
+        (QUIET % ("08:00", "08:00", "UTC"), "slack.notify.quiet_hours: from and to are the"),
         ("web: {auth: {mode: basic}}", "web.auth: must be one of 'none', 'proxy', 'oidc'"),
         ("web: {auth: {mode: proxy, trusted_proxies: []}}", "web.auth.trusted_proxies: is empty"),
         ("web: {base_url: floe.acme.com}", "web.base_url: must be a URL that starts with"),

@@ -74,6 +74,22 @@ def test_product_has_channels_of_its_own(
     assert load(path).server.slack.channels == ()
 
 
+@pytest.mark.parametrize(
+    ("slack", "approvers", "requester"),
+    [("{channel: C1}", "dm", False), ("{notify: {approvers: off}}", "off", True)],
+)
+def test_direct_messages_of_a_product_replace_those_of_the_server(
+    tmp_path: Path, slack: str, approvers: str, requester: bool
+) -> None:
+    path = write_server(tmp_path, rest="slack: {notify: {approvers: dm, requester: false}}\n")
+    own = f"artifacts: {{registry: {{uri: oci-layout:./r}}}}\nslack: {slack}\n"
+    write_product(tmp_path, "checkout", own)
+
+    notify = load(path).products["checkout"].slack.notify
+
+    assert (notify.approvers, notify.requester) == (approvers, requester)
+
+
 def test_unset_secret_of_the_server_is_one_of_each_product(tmp_path: Path) -> None:
     secret = "auth: {type: token, token_env: TOKEN}"
     state = "state: {url: env:DATABASE}\n"

@@ -1,0 +1,33 @@
+"""How a change ended, in one sentence."""
+
+from bot.blocks.elements import escape
+from bot.blocks.rendering_context import RenderingContext, describe_step
+from engine.domain.change import Change, ChangeState
+
+_VERBS = {
+    ChangeState.BLOCKED: "was blocked",
+    ChangeState.EXPIRED: "expired",
+    ChangeState.SUPERSEDED: "was superseded",
+    ChangeState.STALE: "is out of date and did not start",
+    ChangeState.FAILED: "failed",
+    ChangeState.CANCELLED: "was cancelled",
+}
+
+
+def end_sentence(change: Change, rendering: RenderingContext) -> str:
+    """The end of `change` without a full stop, like `v1.2.3 is live in prod`."""
+    step = escape(describe_step(change))
+    if change.state is ChangeState.PROMOTED:
+        return escape(_success(change))
+    if change.state is ChangeState.REJECTED:
+        return f"{rendering.mention_decider(change)} rejected {step}"
+    return f"{step} {_VERBS.get(change.state, change.state.value)}"
+
+
+def _success(change: Change) -> str:
+    product = f"{change.product} " if change.product else ""
+    if change.waiver is not None:
+        return f"{change.waiver.shown} is waived in {product}{change.target}"
+    if change.action == "rollback":
+        return f"{product}{change.target} is back on {change.version}"
+    return f"{product}{change.version} is live in {change.target}"
