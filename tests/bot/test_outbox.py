@@ -252,7 +252,7 @@ def test_answer_falls_back_to_a_direct_message(mail):
     mail.ephemerals.add("k", origin, Payload("refused"))
     mail.outbox.wake()
 
-    eventually(lambda: mail.texts("U1") == ["refused"])
+    eventually(lambda: mail.texts("DU1") == ["refused"])
     eventually(lambda: mail.ephemerals.due(time.time()) == [])
 
 
