@@ -25,9 +25,8 @@ def end_sentence(change: Change, rendering: RenderingContext) -> str:
 
 
 def _success(change: Change) -> str:
-    product = f"{change.product} " if change.product else ""
+    place = f"{change.product} {change.target}" if change.product else change.target
     if change.waiver is not None:
-        return f"{change.waiver.shown} is waived in {product}{change.target}"
-    if change.action == "rollback":
-        return f"{product}{change.target} is back on {change.version}"
-    return f"{product}{change.version} is live in {change.target}"
+        return f"{change.waiver.shown} is waived in {place}"
+    again = "live again" if change.action == "rollback" else "live"
+    return f"{change.version} is {again} in {place}"

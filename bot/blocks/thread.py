@@ -31,6 +31,7 @@ from bot.blocks.elements import (
     section,
     trace_context,
 )
+from bot.blocks.ending import end_sentence
 from bot.blocks.impact import impact_lines
 from bot.blocks.newer_blocks import table
 from bot.blocks.rendering_context import RenderingContext, describe_step, short_step
@@ -128,8 +129,9 @@ def end_notice(change: Change, rendering: RenderingContext) -> Payload:
     step, warnings = escape(describe_step(change)), []
     if change.state is ChangeState.PROMOTED:
         approvals = approvals_text(change)
-        text = f"{_live(change)}{f', {approvals}' if approvals else ''}."
-        result, warnings = text, lasting_warnings(change)
+        text = f"{end_sentence(change, rendering)}{f', {approvals}' if approvals else ''}."
+        requester = mention(change.requester.name, change.requester.id)
+        result, warnings = f"{text} Requested by {requester}.", lasting_warnings(change)
     else:
         result = f"*{step}*: {change.state.value}\n{end_text(change, rendering)}"
         text = _ended(change, rendering)
@@ -143,15 +145,6 @@ def _ended(change: Change, rendering: RenderingContext) -> str:
     if change.state is ChangeState.REJECTED:
         return f"{rendering.mention_decider(change)} rejected {step}: {why}"
     return f"{step}: {why}"
-
-
-def _live(change: Change) -> str:
-    """The new state of the environment, for the people who waited for it."""
-    place = f"{change.product} {change.target}" if change.product else change.target
-    if change.waiver is not None:
-        return escape(f"{change.waiver.shown} is waived in {place}")
-    again = "live again" if change.action == "rollback" else "live"
-    return escape(f"{change.version} is {again} in {place}")
 
 
 def checkpoint_notice(key: str, details: Mapping[str, JsonValue]) -> Payload:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bot.blocks import direct_message
 from bot.blocks.gates import GateProgress
 from bot.blocks.rendering_context import RenderingContext
 from bot.message_store import DesiredMessage
@@ -160,3 +161,19 @@ def messages(
     yield card_message(change, gates, RENDERING, "https://acme.slack.com/archives/C/p1")
     yield from thread_messages(change, RENDERING, approvers)
     yield reminder_message(change, approvers)
+
+
+def direct_messages(change: Change) -> Iterator[DesiredMessage]:
+    """All direct messages about `change`."""
+    approvers = "<!subteam^S01>"
+    about, link = (change, RENDERING), "https://acme.slack.com/archives/C/p2"
+    found = {"ask:U1": direct_message.asked(*about, "k")}
+    if change.state is ChangeState.AWAITING_APPROVAL:
+        found["ask:U1"] = direct_message.ask(*about, "k", link=link)
+        found["late:U1"] = direct_message.late(*about, "k", link=link, approvers=approvers)
+    elif not change.open:
+        found["end:U1"] = direct_message.ended(*about, "k", link=link)
+    if change.state is ChangeState.PROMOTED:
+        found["failed:U1"] = direct_message.failed(*about, "k", link=link, summary="1 failed: eu-4")
+    for key, payload in found.items():
+        yield DesiredMessage(f"{change.id}:{key}", payload)

@@ -33,7 +33,16 @@ from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.record import RegistrySync
 from engine.domain.state import EMPTY, EnvironmentState, LockState
 from engine.domain.status import EnvironmentStatus
-from tests.bot.samples import HOSTILE, NOON, RENDERING, hostile, messages, sample
+from tests.bot.samples import (
+    HOSTILE,
+    NOON,
+    PASSED,
+    RENDERING,
+    direct_messages,
+    hostile,
+    messages,
+    sample,
+)
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 STATES = list(ChangeState)
@@ -53,9 +62,13 @@ def texts(given: object) -> list[str]:
     return own + [text for item in given.values() for text in texts(item)]
 
 
+def every_message(change, results=(PASSED,)):
+    return [*messages(change, results), *direct_messages(change)]
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_messages_of_every_state_match_their_snapshots(state):
-    shown = [[w.key, w.broadcast, w.payload.arguments] for w in messages(sample(state))]
+    shown = [[w.key, w.broadcast, w.payload.arguments] for w in every_message(sample(state))]
     file = SNAPSHOTS / f"{state.value}.json"
     if os.environ.get("FLOE_WRITE_SNAPSHOTS"):
         file.write_text(json.dumps(shown, indent=1, ensure_ascii=False) + "\n")
@@ -67,7 +80,7 @@ def test_messages_of_every_state_match_their_snapshots(state):
 def test_untrusted_text_stays_within_limits_and_mentions_no_one(state):
     results = (GateResult(gate=GateKind.TESTS, status=GateStatus.FAILED, error=HOSTILE),) * 50
 
-    for wanted in messages(hostile(state), results):
+    for wanted in every_message(hostile(state), results):
         arguments = wanted.payload.arguments
         assert message_problems(arguments) == []
         plainer = without_newer_blocks(arguments["blocks"])

@@ -185,7 +185,7 @@ def test_muted_product_sends_no_direct_messages(tmp_path):
 
         eventually(lambda: direct(company, ALICE))
 
-        assert direct(company, ALICE) == ["ledger v1.0.0 is live in prod."]
+        assert direct(company, ALICE) == ["v1.0.0 is live in ledger prod."]
 
 
 def test_only_product_is_muted_and_unmuted_in_the_home_tab(stage):
