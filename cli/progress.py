@@ -1,6 +1,7 @@
 """Progress on stderr while a command runs."""
 
 import sys
+import time
 
 import click
 
@@ -10,6 +11,10 @@ from engine.domain.change import ChangeState
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.text import last_lines, printable
 from engine.responses.change import ChangeResponse
+
+_BYTES = "bytes"
+_BAR_WIDTH = 20
+_REDRAW_SECONDS = 0.1
 
 
 class TerminalProgress:
@@ -25,11 +30,25 @@ class TerminalProgress:
         self._shown: tuple[ChangeState, int] | None = None
         self._outputs: dict[GateKind, bytes] = {}
         self._running: list[str] = []
+        # The time and the amount at the first report of each step; a pull is one step.
+        self._began: dict[tuple[str, str], tuple[float, int]] = {}
+        self._drawn = 0.0
 
     def step(self, text: str) -> None:
         # Steps are quick, so only a terminal shows them.
         if not self._quiet:
             show_passing(f"… {printable(text)}")
+
+    def advance(self, text: str, done: int, total: int, unit: str) -> None:
+        """Show a bar with the rate and the time left, on a terminal only."""
+        now = time.monotonic()
+        since, first = self._began.setdefault((text if unit != _BYTES else "", unit), (now, done))
+        if self._quiet or (now - self._drawn < _REDRAW_SECONDS and done < total):
+            return
+        self._drawn = now
+        rate = (done - first) / (now - since) if now > since else 0.0
+        # A name may be long, and the line is cut.
+        show_passing(f"{_bar(done, total, unit, rate)}: {printable(text)}")
 
     def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
         self._running.append(gate.value)
@@ -67,6 +86,29 @@ class TerminalProgress:
         if not self._quiet and not show_passing(text) and known != self._shown:
             remark(text)
         self._shown = known
+
+
+def _bar(done: int, total: int, unit: str, rate: float) -> str:
+    """Write like `[#####---------------]  25%, 500 of 2000 entries, 125/s, 12 s left`."""
+    share = min(done / total, 1.0) if total else 1.0
+    filled = round(share * _BAR_WIDTH)
+    bar = f"[{'#' * filled}{'-' * (_BAR_WIDTH - filled)}] {share:4.0%}"
+    if unit == _BYTES:
+        amount, speed = f"{_megabytes(done)} of {_megabytes(total)} MB", f"{_megabytes(rate)} MB/s"
+    else:
+        amount, speed = f"{done} of {total} {unit}", f"{rate:.0f}/s"
+    left = f", {_span((total - done) / rate)} left" if rate > 0 and done < total else ""
+    return f"{bar}, {amount}{f', {speed}' if rate > 0 else ''}{left}"
+
+
+def _megabytes(size: float) -> str:
+    return f"{size / 1_000_000:.1f}"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 60:
+        return f"{max(round(seconds), 1)} s"
+    return f"{round(seconds / 60)} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
 
 
 def _result_line(result: GateResult) -> str:

@@ -106,6 +106,9 @@ class TracedProgress:
     def step(self, text: str) -> None:
         self._inner.step(text)
 
+    def advance(self, text: str, done: int, total: int, unit: str) -> None:
+        self._inner.advance(text, done, total, unit)
+
     def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
         part = self._span.span(
             f"{SPAN_GATE}{gate.value}", gate_type=gate.value, timeout_seconds=timeout_seconds

@@ -129,7 +129,13 @@ class Chain:
             return None
         if sequence not in self._tagged:
             name = self._snapshot.environment
-            self._progress.step(f"reading the ledger of {name}: entry {sequence} and before")
+            top = self._snapshot.top
+            self._progress.advance(
+                f"reading the ledger of {name}",
+                top - sequence,
+                top + 1 - self._first,
+                "entries",
+            )
             portion = self._snapshot.portion(sequence, PORTION)
             portion = tuple(place for place in portion if place >= self._first)
             found = self._pool.map(lambda place: self._inspect_tag(name, place), portion)

@@ -62,7 +62,8 @@ def export_log(
     for digest in {found for entry in entries if (found := findings_of(entry.record))}:
         _write_findings(registry, digest, target)
     for entry in entries:
-        progress.step(f"exporting {environment}: entry {entry.sequence} of {checkpoint.size}")
+        text = f"exporting the ledger of {environment}"
+        progress.advance(text, entry.sequence, checkpoint.size, "entries")
         _write_blobs(registry, entry, target)
     _write_keys(checkpoints, environment, target)
     _write(target / CHECKPOINT_FILE, str(note).encode())

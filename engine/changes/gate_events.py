@@ -35,6 +35,9 @@ class GateOutputRecorder:
     def step(self, text: str) -> None:
         self.inner.step(text)
 
+    def advance(self, text: str, done: int, total: int, unit: str) -> None:
+        self.inner.advance(text, done, total, unit)
+
     def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
         self.inner.gate_started(gate, timeout_seconds)
 
@@ -80,6 +83,9 @@ class GateEventRecorder:
 
     def step(self, text: str) -> None:
         self.inner.step(text)
+
+    def advance(self, text: str, done: int, total: int, unit: str) -> None:
+        self.inner.advance(text, done, total, unit)
 
     def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
         self.check_cancelled()

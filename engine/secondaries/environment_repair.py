@@ -19,7 +19,7 @@ from engine.domain.manifest import Manifest
 from engine.domain.mirroring import EnvironmentSync
 from engine.domain.record import PromotionRecord, RollbackRecord
 from engine.domain.scan import document_tags
-from engine.ports import Leases, LedgerReader, RegistryReader
+from engine.ports import Leases, LedgerReader, Progress, RegistryReader
 from engine.ports.secondary import CopiedArtifact, Mirror, TagCopy
 from engine.secondaries.replication import lease_of
 
@@ -38,6 +38,7 @@ class EnvironmentRepair:
     leases: Leases
     mirror: Mirror
     environment: Environment
+    progress: Progress
     head: LedgerEntry | None = None
     gone: PromotionError | None = None
     busy: ConflictError | None = None
@@ -72,11 +73,17 @@ class EnvironmentRepair:
                 if self.head is None:
                     self.head = entry
                     self._check_answers()
+                self._show(entry, self.head)
                 self._attempt(partial(self._copy_artifact, entry))
                 if entry is not self.head:
                     recorded = self._attempt(partial(self._copy_record, entry)) and recorded
         if self.head is not None:
             self._move_pointers(self.head, recorded)
+
+    def _show(self, entry: LedgerEntry, head: LedgerEntry) -> None:
+        text = f"{self.mirror.reference}: {entry.environment}"
+        done = head.sequence - entry.sequence
+        self.progress.advance(text, done, head.sequence, "entries")
 
     def _move_pointers(self, head: LedgerEntry, recorded: bool) -> None:
         digest = Digest(head.state.digest) if head.state.digest else None

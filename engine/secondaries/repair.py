@@ -95,6 +95,7 @@ class Repair:
                 self.leases,
                 mirror,
                 self.path.environment(name),
+                progress,
                 busy=busy,
             )
             # A mirror that does not answer is not tried again for every environment.

@@ -1,12 +1,14 @@
 """Tables, colours and progress at a terminal."""
 
 import re
+import time
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from cli.progress import TerminalProgress
 from cli.stdio import clear_passing, show_passing
 from tests.builders import image
 from tests.peers import oci_layout
@@ -123,6 +125,46 @@ def test_passing_lines_vanish(floe: Floe) -> None:
     assert [line for line in lines if line.startswith("…")] == [lines[0]]
     assert lines[0].startswith("… tests: passed in ")
     assert lines[1] == "Promoted v1.0.0 from dev to staging"
+
+
+def test_bar_shows_what_was_pulled_and_vanishes(floe: Floe) -> None:
+    code, written = floe.screen("artifact", "pull", "v1.0.0", "--to", "pulled")
+    files = [file for file in (floe.folder / "pulled").iterdir() if file.name != "manifest.json"]
+    quiet = floe.screen("artifact", "pull", "v1.0.0", "--to", "again", "--quiet")
+    in_ci = floe.run("artifact", "pull", "v1.0.0", "--to", "once-more")
+
+    assert code == 0, written
+    assert files
+    assert "[####################] 100%, 0.0 of 0.0 MB" in COLOUR.sub("", written)
+    assert not any("####" in line for line in visible(written))
+    assert "####" not in quiet[1] + in_ci.err
+
+
+def test_bar_shows_the_ledger_entries_that_were_read(locked: Floe) -> None:
+    code, written = locked.screen("platform", "audit", "verify", "--env", "staging", columns=120)
+
+    assert code == 0, written
+    shown = COLOUR.sub("", written)
+    assert "[--------------------]   0%, 0 of 2 entries: reading the ledger of staging" in shown
+    assert not any("[---" in line for line in visible(written))
+
+
+def test_bar_has_a_rate_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("COLUMNS", "120"), ("NO_COLOR", "1"), ("TERM", "xterm")):
+        monkeypatch.setenv(name, value)
+    terminal, progress = Terminal(), TerminalProgress()
+    with redirect_stderr(terminal):
+        progress.advance("layer.tar", 10_000_000, 40_000_000, "bytes")
+        time.sleep(0.2)
+        progress.advance("layer.tar", 20_000_000, 40_000_000, "bytes")
+        clear_passing()
+
+    last = terminal.getvalue().split(CLEARED)[-2]
+    found = re.search(
+        r"\[#{10}-{10}\]  50%, 20.0 of 40.0 MB, ([\d.]+) MB/s, (\d+) s left: layer.tar", last
+    )
+    assert found, last
+    assert float(found[1]) <= 50
 
 
 def test_failed_gate_leaves_its_output_at_a_terminal(floe: Floe) -> None:

@@ -34,6 +34,8 @@ class ProgressLog:
 
     def step(self, text: str) -> None: ...
 
+    def advance(self, text: str, done: int, total: int, unit: str) -> None: ...
+
     def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
         self.started.append((gate, timeout_seconds))
 
