@@ -99,7 +99,7 @@ class Catalog:
         change = self.products.store.get(change_id)
         if change is None:
             raise UsageError(
-                f"There is no change '{change_id}'. Those there are: floe platform changes"
+                f"Change '{change_id}' not found. List changes with: floe platform changes"
             )
         return change
 

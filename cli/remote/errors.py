@@ -29,7 +29,7 @@ def absent(change_id: str) -> Iterator[None]:
         if error.reason_code != "not_found":
             raise
         raise UsageError(
-            f"There is no change '{change_id}'. Those there are: floe platform changes"
+            f"Change '{change_id}' not found. List changes with: floe platform changes"
         ) from error
 
 

@@ -254,7 +254,7 @@ def test_unknown_change_is_exit_2_and_one_json_document(team, verb):
     ended = team.bob.run("platform", command, "c-none", *options, "--output", "json")
 
     assert ended.code == 2
-    assert "no change 'c-none'" in json.loads(ended.out)["error"]["message"]
+    assert "Change 'c-none' not found" in json.loads(ended.out)["error"]["message"]
 
 
 def test_changes_outside_their_directory_are_a_usage_error(team, tmp_path):

@@ -128,7 +128,7 @@ class Team:
 
     def _is_clear(self, sentence: str) -> None:
         """The sentence names the thing, the problem and the fix."""
-        if sentence.startswith("There is no change"):
+        if "not found. List changes with" in sentence:
             return
         assert "\n" not in sentence, sentence
         assert 40 < len(sentence) < 500, sentence

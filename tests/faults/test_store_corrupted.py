@@ -87,7 +87,7 @@ def test_missing_or_empty_store_is_created_again(hurt: DamagedPlatform, damage: 
     again = hurt.team.request_prod("v2.0.0")
     approved = hurt.team.approve(again)
 
-    assert (gone.code, "There is no change" in gone.out) == (2, True)
+    assert (gone.code, "not found. List changes with" in gone.out) == (2, True)
     assert again != hurt.change
     assert approved.code == 0
     assert hurt.team.running("prod") == "v2.0.0"

@@ -261,7 +261,7 @@ def test_already_promoted_change_succeeds_at_once(stage):
 
 
 def test_unknown_change_is_named(stage):
-    with pytest.raises(UsageError, match="no change 'c-nothing'"):
+    with pytest.raises(UsageError, match="Change 'c-nothing' not found"):
         stage.changes.get("c-nothing")
 
 
