@@ -46,7 +46,7 @@ class GateEntry(Section):
 
 
 class ScanRules(Section):
-    """The rules for the report of a security scan (FR-054 … FR-057)."""
+    """The rules for the report of a security scan."""
 
     scanner_format: Given[ScannerFormat] = Field(default=None, description="default trivy")
     block_on_severity: Given[tuple[Severity, ...]] = Field(
@@ -78,7 +78,7 @@ _SWITCH = "true, false, or a mapping with a command, timeout_seconds, env and li
 
 
 class Gates(Section):
-    """The gates that are on. policy_compliance always is (FR-010)."""
+    """The gates that are on. policy_compliance always is."""
 
     policy_compliance: AlwaysOn = Field(default=True, description="cannot be switched off")
     tests: Given[GateSwitch] = Field(default=None, description=_SWITCH)
@@ -125,7 +125,7 @@ class GateCommands(Section):
 
 
 class AuthorizationEntry(Section):
-    """The operators who may change an environment. An empty list admits no one (FR-046, FR-047)."""
+    """The operators who may change an environment. An empty list admits no one."""
 
     allowed_groups: Given[Names] = Field(
         default=None, description="groups of operators", examples=[["platform-admins"]]

@@ -134,7 +134,7 @@ class EnforcementOverride(Section):
 
 
 class Verification(Section):
-    """The verification of signatures (FR-018 … FR-021)."""
+    """The verification of signatures."""
 
     enforcement: Enforcement = Field(
         default=Enforcement.ENFORCE,

@@ -96,7 +96,7 @@ class _Value(BaseModel):
 
 class SecuritySummary(_Value):
     """
-    Counts of findings by severity, and the blocking findings (FR-056). `findings` is the digest of
+    Counts of findings by severity, and the blocking findings. `findings` is the digest of
     the document with all of them, which is kept in the registry.
     """
 

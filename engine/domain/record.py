@@ -53,7 +53,7 @@ class SignatureStatus(Value):
 
 
 class RegistrySync(Value):
-    """How one secondary registry ended up (FR-028 … FR-030)."""
+    """How one secondary registry ended up."""
 
     registry: str
     status: Literal["synced", "failed"]

@@ -59,17 +59,13 @@ identity:
     - {issuer: "%(issuer)s", audience: floe, operator_claim: email, allowed_domains: [acme.com]}
 ledger: {signing: {key: "file:keys/ledger.key"}, checkpoint: {key: "file:checkpoint.key"}}
 """
-# The registry settings of skopeo.
-_REGISTRIES = """\
-[[registry]]
-prefix = "harbor.example.com/acme/platform"
-location = "%(registry)s/remote"
-insecure = true
-[[registry]]
-prefix = "docker.io/library"
-location = "%(registry)s"
-insecure = true
-"""
+# The registry settings of skopeo: repositories of the pages, and their places in the registry.
+_REGISTRY = '[[registry]]\nprefix = "{}"\nlocation = "{}{}"\ninsecure = true\n'
+_PLACES = {
+    "harbor.example.com/acme/platform": "/remote",
+    "registry.example.com/acme/shop": "/shop",
+    "docker.io/library": "",
+}
 # `floe serve` ends once it serves; commands inside the container run directly.
 _PRELUDE = """\
 set -e
@@ -181,6 +177,7 @@ class Stage:
             "https://floe.example.com": self.server,
             "https://collector.acme.com:4318": f"http://{self.collector.host}",
             "/opt/floe/bin/": "",
+            "oci://registry.example.com/acme/shop": f"oci://{self.registry}/shop",
             "/etc/floe/": f"{self.folder}/",
         }.items():
             text = text.replace(example, here)
@@ -284,7 +281,8 @@ def platform_stage(folder: Path, registry: str) -> Iterator[Stage]:
     settings = folder / "home" / ".config" / "containers"
     settings.mkdir(parents=True)
     (settings / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
-    (settings / "registries.conf").write_text(_REGISTRIES % {"registry": registry})
+    places = (_REGISTRY.format(name, registry, place) for name, place in _PLACES.items())
+    (settings / "registries.conf").write_text("".join(places))
     with FakeIssuer(KEY) as issuer, Receiver() as hook, Receiver() as collector:
         yield Stage(folder / "platform", registry, issuer, hook, collector)
 

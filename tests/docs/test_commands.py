@@ -32,6 +32,7 @@ STATES: dict[str, Callable[[Stage], None]] = {
     "docs/ci.md": build_unapproved,
     "docs/products.md": build_products,
     "docs/secondaries.md": build_mirrored,
+    "docs/set-up.md": build_first,
     "docs/signatures.md": build_remote,
 }
 # Expected parts of the output, besides the exit codes.
@@ -49,6 +50,7 @@ OUTPUT = {
         "registry:  # floe.yaml:5",
         "Promoted v1.2.3 from dev to staging",
     ),
+    "docs/set-up.md": ("Promoted v1.2.3 from staging to prod",),
     "docs/signatures.md": ("Signature verified",),
     "docs/webhooks.md": ("whsec_",),
 }

@@ -31,6 +31,15 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 # Files to which a documented manifest refers.
 _FILE = re.compile(r"[\w/.-]+\.(?:pub|pem|json)\b")
 _ANCHOR = re.compile(r"^#+ (.*)$", re.MULTILINE)
+# Numbers of requirements, and links to design decisions.
+_OF_DEVELOPERS = re.compile(r"\b(?:FR|NFR|SL|WB|AP)-\d+|\bADR\b|\badr/")
+FOR_DEVELOPERS = {
+    "CONTRIBUTING.md",
+    "docs/README.md",
+    "docs/architecture.md",
+    "docs/reference/api.md",
+    "docs/requirements.md",
+}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -54,6 +63,21 @@ def manifests() -> list[Block]:
         for block, document in documents
         if isinstance(document, dict) and read & {*document} and block.page.name != "products.md"
     ]
+
+
+@pytest.mark.parametrize("block", blocks("yaml"), ids=str)
+def test_yaml_is_a_whole_file_or_says_where_it_belongs(block: Block) -> None:
+    whole = all(key in (yaml.safe_load(block.text) or {}) for key in ("apiVersion", "kind"))
+
+    assert whole or re.match(r"# (in .*)?\S+\.ya?ml\b", block.text), block.text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_for_users_name_no_requirements_and_decisions(page: Path) -> None:
+    name = str(page.relative_to(ROOT))
+    found = _OF_DEVELOPERS.findall(page.read_text())
+
+    assert found == [] or name in FOR_DEVELOPERS or page.parent.name == "adr"
 
 
 def test_pages_contain_manifests() -> None:
