@@ -79,6 +79,9 @@ floe = LazyGroup(
     "Promote immutable OCI artifacts from environment to environment.",
     {
         "schema": ("cli.commands.schema:schema", "Print the JSON Schema of a configuration file."),
+        "login": ("cli.commands.login:login", "Sign in with an OpenID provider."),
+        "logout": ("cli.commands.login:logout", "Forget a sign-in."),
+        "whoami": ("cli.commands.whoami:whoami", "Show your identity and your rights."),
         "serve": ("cli.serve:serve", "Run the web page and the Slack bot."),
         "completion": ("cli.commands.completion:completion", "Print a shell completion script."),
     },

@@ -88,13 +88,7 @@ class Platform:
 
     def may_approve(self, operator: Operator) -> bool:
         """Whether the rules allow `operator` to approve changes of some environment."""
-        engine, now = self.engine, self.engine.now()
-        long_ago = now - timedelta(days=366)  # after every escalation
-        return any(
-            each.approvals.required
-            and any(find_ballots(operator, each, engine.rights, engine.directory, long_ago, now))
-            for each in engine.path.environments
-        )
+        return bool(approvable(self.engine, operator))
 
     def _trace_of(self, record_id: str) -> str | None:
         since = self.engine.now() - OUTPUTS_KEPT
@@ -106,6 +100,24 @@ class Platform:
     def foreground(self) -> Foreground:
         """A worker for a command, which carries out its own change and waits for it."""
         return Foreground(self.progression, self.store)
+
+
+def promotable(engine: Engine, operator: Operator) -> tuple[str, ...]:
+    """Name the environments whose rules let `operator` promote to them."""
+    environments, rights = engine.path.environments, engine.rights
+    return tuple(each.name for each in environments if granted_via(operator, each, rights))
+
+
+def approvable(engine: Engine, operator: Operator) -> tuple[str, ...]:
+    """Name the environments of which `operator` may approve changes, also by escalation."""
+    now = engine.now()
+    long_ago = now - timedelta(days=366)  # after every escalation
+    rules = (engine.rights, engine.directory, long_ago, now)
+    return tuple(
+        each.name
+        for each in engine.path.environments
+        if each.approvals.required and any(find_ballots(operator, each, *rules))
+    )
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from web import formatting, record_pages  # noqa: F401 - it adds its routes to t
 from web.api_commands import orders
 from web.api_deployments import reports
 from web.api_hand_off import hand_off
+from web.api_people import people
 from web.api_products import catalog
 from web.api_queries import api
 from web.authentication import SESSION_SECONDS, may_operate, may_promote, may_view, visitor
@@ -97,7 +98,8 @@ def create_app(site: Shared) -> Flask:
 
 def _register(app: Flask, several: bool) -> None:
     """Serve the pages of a product below its name where there are several."""
-    for blueprint in (sign_in, stream, health, reloading, events, catalog, incident):
+    of_server = (sign_in, stream, health, reloading, events, catalog, people, incident)
+    for blueprint in of_server:
         app.register_blueprint(blueprint)
     of_product = (api, hand_off, reports, orders)
     for blueprint in of_product:

@@ -33,6 +33,7 @@ from engine.responses.verdict import VerdictResponse
 from engine.responses.versions import VersionsResponse
 from engine.responses.waivers import WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
+from engine.responses.whoami import SignInResponse, WhoamiResponse
 from web.openapi_parts import (
     array,
     empty_post,
@@ -86,6 +87,7 @@ _RESPONSES = (
     ReviewResponse,
     RollbackResponse,
     RotateResponse,
+    SignInResponse,
     SignatureResponse,
     SyncResponse,
     UnlockResponse,
@@ -94,6 +96,7 @@ _RESPONSES = (
     VersionsResponse,
     WaiversResponse,
     WebhooksResponse,
+    WhoamiResponse,
 )
 
 
@@ -130,6 +133,8 @@ def _server_paths(server: Shared) -> dict[str, Document]:
     reload = empty_post("Read the product files again", ReloadResponse, (400, 401, 403, 500))
     paths = {
         "/api/v1/products": get("The products, as they were last read", array(ProductResponse)),
+        "/api/v1/sign-in": get("Providers to sign in with", ref(SignInResponse)),
+        "/api/v1/whoami": get("The caller and their rights", ref(WhoamiResponse)),
         "/-/reload": reload,
     }
     if server.web.registry_events:

@@ -1,8 +1,6 @@
 """The command `floe platform open`, and the option --web of other commands."""
 
 import os
-import sys
-import webbrowser
 from functools import partial
 from typing import NoReturn
 from urllib.parse import quote
@@ -10,6 +8,7 @@ from urllib.parse import quote
 import click
 
 from cli import options
+from cli.browser import open_browser
 from cli.output import Answer, deliver
 from cli.remote.selection import through_server
 from cli.render.common import failure
@@ -52,22 +51,10 @@ def show_page(path: str, manifest: ProductChoice, output: str) -> NoReturn:
 def _open(path: str, trace: str, manifest: ProductChoice) -> Answer:
     url = _address(path, trace, manifest)
     remark(f"Opening {printable(url)}")
-    opened = _open_browser(url)
+    opened = open_browser(url)
     warnings = () if opened else ("No browser was found: open the address yourself",)
     response = PageResponse.build(success=True, url=url, trace_id=trace)
     return Answer(response, [url], warnings=warnings)
-
-
-def _open_browser(url: str) -> bool:
-    """Open `url`; the output of the browser goes to stderr, because stdout is for the answer."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        return webbrowser.open(url)
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
 
 
 def _address(path: str, trace: str, manifest: ProductChoice) -> str:

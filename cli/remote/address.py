@@ -34,6 +34,11 @@ def address_of(text: str) -> httpx.URL:
     return url
 
 
+def address_text(address: httpx.URL) -> str:
+    """Write the address of a server in its one form, by which sign-ins are stored."""
+    return str(address).rstrip("/")
+
+
 def token_of(text: str) -> str | None:
     """FLOE_ID_TOKEN as it goes into a header; its value is never shown."""
     if text and not _TOKEN.fullmatch(text):

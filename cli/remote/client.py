@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 from pydantic import ValidationError
 
+from cli.remote.address import address_text
 from cli.remote.errors import Refusal, ServerUnavailableError
 from cli.remote.json_exchange import Answer, EndlessAnswerError, exchange
 from engine.domain.errors import PromotionError, UsageError
@@ -46,7 +47,7 @@ class Api:
         pause: Callable[[float], None] = time.sleep,
         whole_seconds: float = _WHOLE_SECONDS,
     ) -> None:
-        self.place = str(address).rstrip("/")
+        self.place = address_text(address)
         self.product = product
         self._pause = pause
         self._whole_seconds = whole_seconds
@@ -172,10 +173,7 @@ class Api:
         except ValidationError:
             return self.strange(f"HTTP status {answer.status}")
         if answer.status == httpx.codes.UNAUTHORIZED and not self._shown:
-            error.args = (
-                f"{self.place} has to know who asks: set FLOE_ID_TOKEN to an OIDC token of an "
-                "issuer that its manifest.yaml names",
-            )
+            error.args = (sign_in_needed(self.place),)
         return error
 
     def strange(self, what: str) -> ServerUnavailableError:
@@ -190,6 +188,14 @@ class Api:
         what = str(error) or type(error).__name__
         after = "it may have been done: floe platform changes shows it" if maybe else "try again"
         return ServerUnavailableError(f"{self.place} does not answer ({what}): {after}")
+
+
+def sign_in_needed(place: str) -> str:
+    """Explain how to sign in to the server at `place`."""
+    return (
+        f"{place} needs to know your identity: run floe login --server {place}, or, in a CI job, "
+        "set FLOE_ID_TOKEN to an OIDC token of an issuer in its manifest.yaml"
+    )
 
 
 def quoted(text: str) -> str:

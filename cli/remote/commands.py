@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from cli.output import Answer
 from cli.progress import TerminalProgress
-from cli.remote.address import address_of, product_here, token_of
+from cli.remote.address import address_of, address_text, product_here, token_of
 from cli.remote.client import Api, quoted
 from cli.remote.errors import absent, known
 from cli.remote.follow_change import Following, output_of
@@ -20,6 +20,7 @@ from cli.render import audit, freeze, keys, promotion, rollback, signature, sync
 from cli.render import change as changes
 from cli.render import versions as published
 from cli.render.status import render_products, render_status, with_history
+from engine.bootstrap.sign_in import server_token
 from engine.domain.audit import Anchor
 from engine.domain.change import ChangeState
 from engine.domain.errors import UsageError
@@ -49,8 +50,9 @@ _LARGEST_PAGE = 500
 
 @contextmanager
 def asking(address: str, token: str, trace_id: str, product: str | None) -> Iterator["Commands"]:
-    """Open the commands of the server at `address` for `product`, authenticated with `token`."""
-    place, shown = address_of(address), token_of(token)
+    """Open the commands of the server for `product`, with `token` or that of `floe login`."""
+    place = address_of(address)
+    shown = token_of(token or server_token(address_text(place)))
     with closing(Api(place, shown, trace_id, product)) as api, _refusing_strange_answers(api):
         if product is None and (found := product_here()) in _products(api, found):
             api.choose(found)

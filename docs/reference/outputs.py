@@ -56,6 +56,7 @@ from engine.responses.verdict import VerdictResponse
 from engine.responses.versions import VersionsResponse
 from engine.responses.waivers import WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
+from engine.responses.whoami import WhoamiResponse
 from web.authentication import UnauthenticatedError
 from web.concurrency_limit import BusyError
 from web.csrf import ForgedRequestError
@@ -96,6 +97,9 @@ One row for each `error.type`: `exit` is the exit code of a command, `HTTP` the 
 """
 # The answers of each command, the one on success first. A list is an array of any length.
 ANSWERS: dict[str, tuple[Any, ...]] = {
+    "login": (WhoamiResponse,),
+    "logout": (WhoamiResponse,),
+    "whoami": (WhoamiResponse,),
     "platform promote": (PromotionResponse,),
     "platform rollback": (RollbackResponse,),
     "platform lock": (LockResponse,),

@@ -35,11 +35,12 @@ _NOT_ASKED = UserCheck(
 
 def local_operator(config: Config, engine: Engine) -> Operator:
     """
-    The operator of a command: the holder of FLOE_ID_TOKEN, else the user whose credentials the
-    registry accepted, else the OS user. These users are verified only if the manifest says so, and
-    a registry user only if the registry verifies user names.
+    The operator of a command: the holder of FLOE_ID_TOKEN, else the person of `floe login`, else
+    the user whose credentials the registry accepted, else the OS user. These users are verified
+    only if the manifest says so, and a registry user only if the registry verifies user names.
     """
-    claims = _token_claims(config, os.environ.get("FLOE_ID_TOKEN", "").strip())
+    token = os.environ.get("FLOE_ID_TOKEN", "").strip() or _signed_in_token(config)
+    claims = _token_claims(config, token)
     if claims is None and isinstance(config.registry, RemoteRegistry):
         claims = _registry_claims(config, config.registry.host, engine.runner.registry)
     if claims is None:
@@ -65,6 +66,14 @@ def _registry_claims(config: Config, host: str, registry: object) -> Claims | No
         return None
     counts = config.identity.registry_users.verified
     return registry_claims(host, user, registry.check_user() if counts else _NOT_ASKED)
+
+
+def _signed_in_token(config: Config) -> str:
+    """The token of `floe login` for an issuer of the manifest; empty without one."""
+    if not config.identity.oidc:
+        return ""
+    found: str = import_module("engine.bootstrap.sign_in").local_token(config.identity.oidc)
+    return found
 
 
 def _token_claims(config: Config, token: str) -> Claims | None:

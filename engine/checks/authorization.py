@@ -126,7 +126,10 @@ def granted_via(operator: Operator, target: Environment, rights: Rights) -> str:
 
 def why_unverified(operator: Operator) -> str:
     """Explain why `operator` is not verified, with a hint."""
-    return operator.doubt or "no identity source confirms it. Sign in with FLOE_ID_TOKEN"
+    return (
+        operator.doubt
+        or "no identity source confirms it. Sign in with floe login, or set FLOE_ID_TOKEN in CI"
+    )
 
 
 def _granted_without_rules(operator: Operator, target: Environment, rights: Rights) -> str:
@@ -164,13 +167,15 @@ def _refuse(operator: Operator, target: Environment, verb: str) -> Finding:
     )
 
 
-def _admitting_line(operator: Operator, named: list[str], target: str) -> str:
-    """Write the line of the manifest that would admit `operator`; JSON quotes are valid in YAML."""
+def _admitting_line(operator: Operator, groups: list[str], named: list[str], target: str) -> str:
+    """Name the ways to admit `operator` in manifest.yaml; JSON quotes are valid in YAML."""
+    quoted = json.dumps(operator.name, ensure_ascii=False)
     names = json.dumps([*named, operator.name], ensure_ascii=False)
-    return (
-        f"To admit this operator, write allowed_operators: {printable(names)} under "
-        f"authorization of '{target}' in manifest.yaml."
-    )
+    ways = [f"add {quoted} to identity.groups.{groups[0]}"] if groups else []
+    whose = "a member" if groups else named[0] if named else ""
+    ways += [f"add {quoted} to identity.aliases, if it is another name of {whose}"] if whose else []
+    ways.append(f"write allowed_operators: {names} under authorization of '{target}'")
+    return f"To admit this operator in manifest.yaml, {printable('; or '.join(ways))}."
 
 
 def _why(operator: Operator, target: Environment) -> str:
@@ -187,7 +192,7 @@ def _why(operator: Operator, target: Environment) -> str:
             f"The identity '{operator.id}' is not verified: {why_unverified(operator)}."
         )
     elif sentences:
-        sentences.append(_admitting_line(operator, named, target.name))
+        sentences.append(_admitting_line(operator, needed, named, target.name))
     else:
         sentences.append(
             f"'{target}' has no authorization, and no rule of manifest.yaml names you. "

@@ -1,4 +1,4 @@
-"""The sections of OpenID issuers: for FLOE_ID_TOKEN and for sign-in on the page."""
+"""The sections of OpenID issuers: for the command line and for sign-in on the page."""
 
 import re
 from typing import Annotated, Literal
@@ -91,9 +91,12 @@ class IssuerRules(Section):
 
 
 class OidcIssuer(IssuerRules):
-    """An issuer of tokens for the command line (FLOE_ID_TOKEN)."""
+    """An issuer of tokens for the command line (`floe login` and FLOE_ID_TOKEN)."""
 
-    audience: Text = Field(default="floe", description="the aud a token must be meant for")
+    audience: Text = Field(
+        default="floe",
+        description="the aud a token must be meant for; the client id of `floe login`",
+    )
     operator_claim: Text = Field(default="sub", description="the claim that names the operator")
 
 

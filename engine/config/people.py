@@ -66,7 +66,7 @@ class Identity(Section):
         examples=[{"alice@acme.com": ["U01ALICE", "alice"]}],
     )
     oidc: tuple[OidcIssuer, ...] = Field(
-        default=(), description="the issuers of tokens in FLOE_ID_TOKEN"
+        default=(), description="the issuers of tokens of `floe login` and in FLOE_ID_TOKEN"
     )
     registry_users: RegistryUsers = Field(
         default_factory=RegistryUsers.model_construct,

@@ -50,7 +50,7 @@ _SHARED_USERS = frozenset(
         "00000000-0000-0000-0000-000000000000",
     }
 )
-_SIGN_IN = "Sign in with FLOE_ID_TOKEN"
+_SIGN_IN = "Sign in with floe login, or set FLOE_ID_TOKEN in CI"
 
 
 def registry_claims(host: str, user: str, check: UserCheck) -> Claims:

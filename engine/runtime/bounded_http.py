@@ -92,6 +92,21 @@ class BoundedTransport(httpx.BaseTransport):
         self._transport.close()
 
 
+class ProxiedTransport(httpx.BaseTransport):
+    """The same bounds, with the proxies and certificates of the environment."""
+
+    def __init__(self, seconds: float, limit: int) -> None:
+        self._client = open_client()
+        self._seconds = seconds
+        self._limit = limit
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return exchange(self._client, request, self._seconds, self._limit)
+
+    def close(self) -> None:
+        self._client.close()
+
+
 def read_body(response: httpx.Response, limit: int, remaining: Callable[[], float]) -> bytes:
     """Read the body, which must be neither compressed nor larger than `limit` bytes."""
     check_encoding(response)

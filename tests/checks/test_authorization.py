@@ -102,27 +102,30 @@ def test_environment_without_authorization_admits_known_operators(
         (
             ADMINS,
             person("alice", "ops", "dev"),
-            "Required groups: [admins]. Your groups: [dev, ops]. To admit this operator, write "
-            "allowed_operators: [\"alice\"] under authorization of 'prod' in manifest.yaml.",
+            "Required groups: [admins]. Your groups: [dev, ops]. To admit this operator in "
+            'manifest.yaml, add "alice" to identity.groups.admins; or add "alice" to '
+            "identity.aliases, if it is another name of a member; or write allowed_operators: "
+            "[\"alice\"] under authorization of 'prod'.",
         ),
         (
             Authorization(None, frozenset({"bob"})),
             ALICE,
             "Required groups: []. Your groups: []. Allowed operators: [bob]. To admit this "
-            'operator, write allowed_operators: ["bob", "alice"] under authorization of \'prod\' '
-            "in manifest.yaml.",
+            'operator in manifest.yaml, add "alice" to identity.aliases, if it is another name of '
+            'bob; or write allowed_operators: ["bob", "alice"] under authorization of \'prod\'.',
         ),
         (
             ADMINS,
             STRANGER,
             "Required groups: [admins]. Your groups: []. The identity 'registry:r.example/alice' "
-            "is not verified: no identity source confirms it. Sign in with FLOE_ID_TOKEN.",
+            "is not verified: no identity source confirms it. Sign in with floe login, or set "
+            "FLOE_ID_TOKEN in CI.",
         ),
         (
             Authorization(),
             STRANGER,
             "The identity 'registry:r.example/alice' is not verified: no identity source confirms "
-            "it. Sign in with FLOE_ID_TOKEN.",
+            "it. Sign in with floe login, or set FLOE_ID_TOKEN in CI.",
         ),
     ],
 )
@@ -172,7 +175,7 @@ def test_unverified_operator_cannot_request_where_approval_is_required() -> None
 
     assert found.reason.endswith(
         "The identity 'registry:r.example/alice' is not verified: no identity source confirms it. "
-        "Sign in with FLOE_ID_TOKEN."
+        "Sign in with floe login, or set FLOE_ID_TOKEN in CI."
     )
 
 

@@ -57,7 +57,10 @@ def test_unverified_registry_user_is_not_the_person_of_that_name() -> None:
     assert operator.name == operator.id == "registry:harbor/alice"
     assert operator.names == {"registry:harbor/alice"}
     assert operator.groups == frozenset()
-    assert operator.doubt == "it accepts any user name. Sign in with FLOE_ID_TOKEN"
+    assert (
+        operator.doubt
+        == "it accepts any user name. Sign in with floe login, or set FLOE_ID_TOKEN in CI"
+    )
 
 
 def test_groups_of_the_source_and_of_the_manifest_are_merged() -> None:

@@ -1,6 +1,7 @@
 """An OpenID provider that signs in one person, and can give invalid answers."""
 
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from tests.peers.fake_http import Reply, Request
 from tests.peers.fake_issuer import DISCOVERY, FakeIssuer, reply
@@ -11,7 +12,7 @@ class FakeProvider(FakeIssuer):
     """Signs in every visitor as bob, for the sign-in of `nonce`.
 
     `changed` overrides claims of the ID token, `signer` signs it, and `given` lists the issued
-    ones.
+    ones. `sent` overrides parameters of redirects.
     """
 
     def __init__(self) -> None:
@@ -21,6 +22,7 @@ class FakeProvider(FakeIssuer):
         self.nonce = ""
         self.changed: dict[str, Any] = {}
         self.given: list[str] = []
+        self.sent: dict[str, str] = {}
 
     def respond(self, request: Request) -> Reply:
         if request.path == "/token":
@@ -29,6 +31,11 @@ class FakeProvider(FakeIssuer):
             self.given.append(self.signer.sign(usual, kid=self.key.id))
             answer = {"access_token": "x", "token_type": "Bearer", "id_token": self.given[-1]}
             return reply(answer)
+        if request.path == "/authorization":
+            asked = dict(parse_qsl(request.query))
+            self.nonce = asked["nonce"]
+            sent = urlencode({"code": "given", "state": asked["state"], **self.sent})
+            return Reply(302, b"", {"Location": f"{asked['redirect_uri']}?{sent}"})
         if request.path == DISCOVERY:
             names = ("token", "authorization")
             places = {f"{name}_endpoint": f"{self.issuer}/{name}" for name in names}

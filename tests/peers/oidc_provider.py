@@ -34,14 +34,15 @@ USERS: Mapping[str, Mapping[str, object]] = {
 
 _FOLDER = Path(__file__).parent / "oidc"
 _CALLBACK = "http://127.0.0.1/callback"
+_HIDDEN = re.compile(r'<input[^>]*type="hidden"[^>]*name="([^"]+)"[^>]*value="([^"]*)"')
 
 
 @dataclass(frozen=True)
 class OidcProvider:
     """A provider with the URL `issuer` that signs with `key`.
 
-    It has the clients `floe` (public, with PKCE), `floe-web` (the same with SECRET) and `pipeline`
-    (client credentials, with SECRET).
+    It has the clients `floe` (public, with PKCE, device codes and refresh tokens that rotate),
+    `floe-web` (PKCE with SECRET) and `pipeline` (client credentials, with SECRET).
     """
 
     issuer: str
@@ -93,6 +94,22 @@ def log_in(browser: httpx.Client, page: httpx.Response, user: str) -> str:
     return str(answer.next_request.url)
 
 
+def enter_code(address: str, user: str) -> str:
+    """Enter the device code in `address`, sign `user` in, and return the last page."""
+    with httpx.Client(follow_redirects=True) as browser:
+        page = browser.get(address)
+        for _ in range(2):
+            # The code, and then the confirmation that it is the one on the device.
+            typed = dict(_HIDDEN.findall(page.text))
+            form = re.search(r'<form[^>]*action="([^"]+)"', page.text)
+            assert form, page.text
+            page = browser.post(urljoin(str(page.url), form[1]), data=typed)
+        form = re.search(r'<form[^>]*action="([^"]+)"', page.text)
+        assert form, page.text
+        typed = {"prompt": "login", "login": user, "password": "any"}
+        return browser.post(urljoin(str(page.url), form[1]), data=typed).text
+
+
 @contextmanager
 def oidc_provider(
     folder: Path,
@@ -100,6 +117,7 @@ def oidc_provider(
     *,
     port: int | None = None,
     redirect_uris: tuple[str, ...] = (_CALLBACK,),
+    id_token_seconds: int = 600,
 ) -> Iterator[OidcProvider]:
     """Run a provider that keeps its log in `folder`; give `port` to restart one.
 
@@ -116,6 +134,7 @@ def oidc_provider(
         "users": USERS,
         "secret": SECRET,
         "redirectUris": redirect_uris,
+        "idTokenSeconds": id_token_seconds,
     }
     command = ["node", str(_FOLDER / "provider.mjs"), json.dumps(settings)]
     with (

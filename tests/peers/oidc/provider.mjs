@@ -15,7 +15,16 @@ policy.get("consent").checks.remove("native_client_prompt");
 const provider = new oidc.Provider(settings.issuer, {
   jwks: { keys: settings.keys },
   clients: [
-    { ...common, client_id: "floe", token_endpoint_auth_method: "none" },
+    {
+      ...common,
+      client_id: "floe",
+      token_endpoint_auth_method: "none",
+      grant_types: [
+        "authorization_code",
+        "refresh_token",
+        "urn:ietf:params:oauth:grant-type:device_code",
+      ],
+    },
     { ...common, client_id: "floe-web", client_secret: settings.secret },
     {
       client_id: "pipeline",
@@ -34,6 +43,8 @@ const provider = new oidc.Provider(settings.issuer, {
     // A form that asks for a user name and takes any password.
     devInteractions: { enabled: true },
     clientCredentials: { enabled: true },
+    deviceFlow: { enabled: true },
+    revocation: { enabled: true },
     // Access tokens for `urn:<audience>` are JWTs with that audience.
     resourceIndicators: {
       enabled: true,
@@ -46,7 +57,18 @@ const provider = new oidc.Provider(settings.issuer, {
       }),
     },
   },
-  ttl: { ClientCredentials: 600, IdToken: 600, Interaction: 600, Session: 600, Grant: 600 },
+  // Like most providers for command lines, without the scope offline_access.
+  issueRefreshToken: (_, client) => client.grantTypeAllowed("refresh_token"),
+  ttl: {
+    AccessToken: 600,
+    ClientCredentials: 600,
+    DeviceCode: 600,
+    Grant: 600,
+    IdToken: settings.idTokenSeconds,
+    Interaction: 600,
+    RefreshToken: 600,
+    Session: 600,
+  },
   findAccount: (_, id) => {
     const user = settings.users[id];
     return user && { accountId: id, claims: () => ({ sub: id, ...user }) };
