@@ -13,16 +13,15 @@ NOT_STARTED = "Not started"
 
 def refusal(headline: str, why: str, next_step: str = "", trace_id: str = "") -> Payload:
     """
-    Render a refusal: `headline` names the action that failed, `next_step` is the hint.
+    Render a refusal in one line: `headline` names the failed action, `next_step` is the hint.
 
     `why` may quote untrusted text and is escaped; `headline` and `next_step` are not.
     """
-    blocks = [section("refused", f"*{headline}:* {escape(why, 1500)}")]
+    said = escape(why, 1500)
     if next_step:
-        blocks.append(context("next", next_step))
-    if trace_id:
-        blocks.append(trace_context(trace_id))
-    return Payload(f"{headline}: {escape(why, 1500)}", tuple(blocks))
+        said += f"{'' if said.endswith(('.', '?', '!', '…')) else '.'} {next_step}"
+    trace = (trace_context(trace_id),) if trace_id else ()
+    return Payload(f"{headline}: {said}", (section("refused", f"*{headline}:* {said}"), *trace))
 
 
 def suggest_command(command: str) -> str:

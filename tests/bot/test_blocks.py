@@ -252,13 +252,20 @@ def test_modals_and_homes_stay_within_limits():
         assert view_problems(view) == []
 
 
-def test_refusal_shows_the_trace_id():
+def test_help_of_a_command_fits_one_screen():
+    for command in ("/promote", "/rollback", "/lock", "/unlock", "/promotions"):
+        shown = "\n".join(texts(render_help(command, RENDERING).arguments["blocks"]))
+        assert len(shown.splitlines()) <= 25
+
+
+def test_refusal_is_one_line_with_the_next_step_and_shows_the_trace_id():
     payload = refusal("Not started", "prod is locked", "Ask the locker", "1" * 32)
+
+    assert payload.text == "Not started: prod is locked. Ask the locker"
 
     assert message_problems(payload.arguments) == []
     assert texts(payload.arguments["blocks"]) == [
-        "*Not started:* prod is locked",
-        "Ask the locker",
+        "*Not started:* prod is locked. Ask the locker",
         f"Trace ID: `{'1' * 32}`",
     ]
 
