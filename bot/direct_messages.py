@@ -161,9 +161,16 @@ class DirectMessages:
                 key = f"{notice.key}:{user}"
                 written[user] = DesiredMessage(key, build(key))
         with self._store.transaction():
+            # The feed may have closed the requests while Slack was asked for the people.
+            if notice.kind in (Kind.ASK, Kind.LATE) and not self._waits(change.id):
+                written.clear()
             for user, message in written.items():
                 self._messages.ensure(user, message)
             self._notices.finish(notice)
+
+    def _waits(self, change_id: str) -> bool:
+        change = self._catalog.products.store.get(change_id)
+        return change is not None and waits_for_approval(change)
 
     def _builder(self, platform: Platform, change: Change, notice: Notice) -> _Build | None:
         """The function that renders the message for a key; None if it is no longer true."""

@@ -110,7 +110,9 @@ def _chosen(issuers: Sequence[IssuerResponse], named: str | None, place: str) ->
 
 
 def _keep(place: str, signed_in: SignIn, response: WhoamiResponse) -> Answer:
-    SignIns(os.environ).keep(place, signed_in)
+    sign_ins = SignIns(os.environ)
+    with sign_ins.lock():
+        sign_ins.keep(place, signed_in)
     at = datetime.fromtimestamp(signed_in.expires_at, UTC)
     shown = render(response.model_copy(update={"expires_at": at}))
     renewed = "" if signed_in.refresh_token else "; the provider does not let floe renew it"
@@ -126,11 +128,12 @@ def _leave(server: str | None, trace: str) -> Answer:
     places = [each for each in sign_ins.places if _is_meant(each, wanted)]
     warnings: list[str] = []
     for place in places:
-        try:
-            _end(sign_ins.find(place))
-        except PromotionError as error:
-            warnings.append(f"{error}. This machine forgets the sign-in all the same")
-        sign_ins.forget(place)
+        with sign_ins.lock():
+            try:
+                _end(sign_ins.find(place))
+            except PromotionError as error:
+                warnings.append(f"{error}. This machine forgets the sign-in all the same")
+            sign_ins.forget(place)
     names = [place.partition(" ")[0] for place in places]
     lines = [f"Signed out of {name}" for name in names]
     response = WhoamiResponse.build(success=True, server=wanted, trace_id=trace)

@@ -18,6 +18,9 @@ from engine.runtime.openid_client import (
 )
 from engine.runtime.sign_ins import SignIn
 
+# The end of the year 9999: a token may name any later time, which cannot be shown.
+_LATEST = 253_402_300_799
+
 
 def openid_client(issuer: str, client_id: str) -> OpenIdClient:
     """
@@ -58,7 +61,7 @@ def verified_sign_in(client: OpenIdClient, tokens: Tokens, nonce: str | None) ->
         issuer=client.issuer,
         client_id=client.client_id,
         operator_id=claims.id,
-        expires_at=int(str(payload["exp"]).partition(".")[0]),
+        expires_at=int(min(float(str(payload["exp"])), _LATEST)),
         id_token=tokens.id_token,
         refresh_token=tokens.refresh,
     )

@@ -148,7 +148,9 @@ class QuietHours(Section):
         if not (start <= now < end or (overnight and (now >= start or now < end))):
             return None
         day = local.date() + timedelta(days=1 if overnight and now >= start else 0)
-        return datetime.combine(day, end, zone).astimezone(UTC)
+        # Where the clock is set back, the same time comes twice.
+        ends = (datetime.combine(day, end, zone).replace(fold=fold) for fold in (0, 1))
+        return min(each for each in (e.astimezone(UTC) for e in ends) if each > at)
 
 
 class Notify(Section):

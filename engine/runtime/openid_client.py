@@ -23,7 +23,14 @@ MAX_BYTES = 256 * 1024
 _WANTED = ("openid", "email", "groups")
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 # Errors of reading JSON, and of authlib for JSON that is no object or has an invalid time.
-_NO_DOCUMENT = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+_NO_DOCUMENT = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    LookupError,
+    RecursionError,
+)
 _UNREACHED = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError)
 _REFUSED = (httpx.HTTPError, httpx.InvalidURL, AuthlibBaseError, *_NO_DOCUMENT)
 
@@ -265,7 +272,7 @@ def _endpoints(document: Mapping[str, Any], issuer: str) -> Endpoints | None:
 
 
 def _device_code(document: Any, issuer: str) -> DeviceCode:
-    """RFC 8628, section 3.2; ValueError for anything else."""
+    """RFC 8628, section 3.2; an error of `_NO_DOCUMENT` for anything else."""
     secret, user_code, address = (
         document[name] for name in ("device_code", "user_code", "verification_uri")
     )

@@ -51,10 +51,7 @@ class SignIns:
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        configured = environ.get("XDG_CONFIG_HOME", "")
-        # A relative path counts as none (XDG Base Directory Specification).
-        base = Path(configured) if Path(configured).is_absolute() else Path.home() / ".config"
-        self.file = base / "floe" / _NAME
+        self.file = _config_home(environ.get("XDG_CONFIG_HOME", "")) / "floe" / _NAME
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -68,7 +65,7 @@ class SignIns:
         return found.model_copy(update=_from_keyring(place))
 
     def keep(self, place: str, sign_in: SignIn) -> None:
-        """Store `sign_in` for `place`, in place of an earlier one."""
+        """Store `sign_in` for `place`, in place of an earlier one; within `lock`."""
         tokens = sign_in.model_dump(include={"id_token", "refresh_token"})
         if _to_keyring(place, tokens):
             hidden = {"id_token": "", "refresh_token": "", "in_keyring": True}
@@ -76,6 +73,7 @@ class SignIns:
         self._write(self._read() | {place: sign_in})
 
     def forget(self, place: str) -> None:
+        """Delete the sign-in for `place`; within `lock`."""
         found = self._read()
         if place in found and found[place].in_keyring:
             _drop_from_keyring(place)
@@ -83,7 +81,10 @@ class SignIns:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Wait for other commands that renew a sign-in: a refresh token can be used only once."""
+        """
+        Wait for other commands that change sign-ins. A refresh token can be used only once, and a
+        renewed sign-in must not return after a logout.
+        """
         path = self.file.with_suffix(".lock")
         try:
             make_private(path)
@@ -99,7 +100,7 @@ class SignIns:
             with self.file.open("rb") as file:
                 state = os.fstat(file.fileno())
                 content = file.read()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
             raise self._unusable("read", error) from error
@@ -134,6 +135,17 @@ class SignIns:
 def of_issuer(issuer: str, client_id: str) -> str:
     """Name the sign-in of local commands, whose manifest admits `client_id` of `issuer`."""
     return f"{issuer} {client_id}"
+
+
+def _config_home(configured: str) -> Path:
+    """A relative path counts as none (XDG Base Directory Specification)."""
+    if Path(configured).is_absolute():
+        return Path(configured)
+    try:
+        return Path.home() / ".config"
+    except RuntimeError:
+        # The user of a container may have no home, and so no sign-ins.
+        return Path(os.devnull) / ".config"
 
 
 def _keyring() -> Any:

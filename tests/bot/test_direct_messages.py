@@ -125,6 +125,26 @@ def test_each_approver_is_asked_once_and_the_request_is_closed(tmp_path):
         assert direct(stage, CAROL) == direct(stage, DAVE) == []
 
 
+def test_change_that_ends_while_approvers_are_looked_up_asks_no_one(tmp_path):
+    with stage_in(tmp_path, notify="approvers: dm") as stage:
+        usual, rejected = stage.slack._users_info, []
+
+        def answer(arguments):
+            if arguments["user"] == BOB and not rejected:
+                rejected.append(stage.change(ChangeState.AWAITING_APPROVAL))
+                bob = stage.operator("bob@acme.com")
+                stage.platform.changes.reject(rejected[0].id, bob, "no", "cli")
+                eventually(lambda: "end" in notices(stage))
+            return usual(arguments)
+
+        stage.slack._users_info = answer
+        change = stage.waiting_change()
+        eventually(lambda: direct(stage, ALICE))
+
+        assert rejected
+        assert stage.bot.messages.keys_with_prefix(f"{change.id}:ask:") == ()
+
+
 def test_more_than_fifty_approvers_are_asked_in_the_channel_only(tmp_path):
     with stage_in(tmp_path, notify="approvers: dm") as stage:
         many = [f"U09P{number:02}" for number in range(50)]
@@ -229,3 +249,11 @@ def test_quiet_hours_end_in_their_time_zone(at, end):
     found = quiet.end_after(datetime.fromisoformat(f"{at}+00:00"))
 
     assert found == (datetime.fromisoformat(f"{end}+00:00") if end else None)
+
+
+def test_quiet_hours_in_the_hour_that_comes_twice_end_later():
+    quiet = QuietHours.model_validate({"from": "20:00", "to": "02:30", "zone": "Europe/Berlin"})
+
+    found = quiet.end_after(datetime(2026, 10, 25, 1, 10, tzinfo=UTC))
+
+    assert found == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)

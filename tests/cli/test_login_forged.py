@@ -72,6 +72,29 @@ def test_token_for_another_purpose_does_not_sign_in(
     assert not desk.file.exists()
 
 
+@pytest.mark.parametrize("end", [1e20, 10**20])
+def test_token_that_never_ends_signs_in(desk: Desk, provider: FakeProvider, end: float) -> None:
+    provider.changed |= {"exp": end}
+
+    signed_in = desk.run("login")
+
+    assert signed_in.code == 0, signed_in.err
+    assert "Signed in, until 9999-12-31 23:59 UTC" in signed_in.out
+
+
+@pytest.mark.parametrize("answer", [{}, [], {"device_code": "x", "user_code": "y"}])
+def test_invalid_device_code_does_not_sign_in(
+    desk: Desk, provider: FakeProvider, answer: object
+) -> None:
+    provider.device = answer
+
+    refused = desk.run("login", "--device")
+
+    assert refused.code == 12
+    assert "gave no code for another device" in refused.err
+    assert not desk.file.exists()
+
+
 def test_token_signed_by_another_key_does_not_sign_in(desk: Desk, provider: FakeProvider) -> None:
     provider.signer = SigningKey.new("RS256")
 

@@ -1,13 +1,17 @@
 """The tokens of a sign-in are in a private file, or in the keyring."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from engine.runtime.sign_ins import SignIn, SignIns
 from tests.cli.desk import Desk, desk_with_fake_provider
-from tests.scenarios.commands import Floe
+from tests.scenarios.commands import Floe, finish
+
+ELSEWHERE = "https://floe.example.com"
 
 
 @pytest.fixture
@@ -26,6 +30,48 @@ def test_file_that_others_can_read_is_refused(desk: Desk, mode: int) -> None:
 
     assert refused.code == 2
     assert f"run chmod 600 {desk.file}" in refused.err
+
+
+def test_sign_in_waits_for_a_command_that_renews_another_one(desk: Desk) -> None:
+    sign_ins = SignIns(desk.floe.environ)
+    with sign_ins.lock():
+        process = desk.floe.start("login")
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(5)
+        sign_ins.keep(ELSEWHERE, renewed())
+
+    assert finish(process).code == 0
+    assert len(desk.stored) == 2
+
+
+def test_sign_out_forgets_what_another_command_renews(desk: Desk) -> None:
+    assert desk.run("login").code == 0
+    [place] = desk.stored
+    sign_ins = SignIns(desk.floe.environ)
+    with sign_ins.lock():
+        process = desk.floe.start("logout")
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(5)
+        sign_ins.keep(place, renewed())
+
+    assert finish(process).code == 0
+    assert desk.stored == {}
+
+
+def renewed() -> SignIn:
+    return SignIn(issuer=ELSEWHERE, client_id="floe", operator_id="bob", expires_at=1)
+
+
+def test_user_without_a_home_has_no_sign_ins(desk: Desk) -> None:
+    floe = Floe(desk.floe.folder, desk.floe.environ | {"XDG_CONFIG_HOME": "", "HOME": "/dev/null"})
+
+    known = floe.run("whoami")
+    refused = floe.run("login")
+
+    assert known.code == 0, known.err
+    assert "through the operating system" in known.out
+    assert refused.code == 2
+    assert "set XDG_CONFIG_HOME to another directory" in refused.err
 
 
 def test_tokens_are_in_the_keyring_where_there_is_one(desk: Desk, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ class FakeProvider(FakeIssuer):
     """Signs in every visitor as bob, for the sign-in of `nonce`.
 
     `changed` overrides claims of the ID token, `signer` signs it, and `given` lists the issued
-    ones. `sent` overrides parameters of redirects.
+    ones. `sent` overrides parameters of redirects, and `device` answers requests for a device code.
     """
 
     def __init__(self) -> None:
@@ -23,6 +23,7 @@ class FakeProvider(FakeIssuer):
         self.changed: dict[str, Any] = {}
         self.given: list[str] = []
         self.sent: dict[str, str] = {}
+        self.device: object = {}
 
     def respond(self, request: Request) -> Reply:
         if request.path == "/token":
@@ -36,8 +37,10 @@ class FakeProvider(FakeIssuer):
             self.nonce = asked["nonce"]
             sent = urlencode({"code": "given", "state": asked["state"], **self.sent})
             return Reply(302, b"", {"Location": f"{asked['redirect_uri']}?{sent}"})
+        if request.path == "/device_authorization":
+            return reply(self.device)
         if request.path == DISCOVERY:
-            names = ("token", "authorization")
+            names = ("token", "authorization", "device_authorization")
             places = {f"{name}_endpoint": f"{self.issuer}/{name}" for name in names}
             return reply({"issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys", **places})
         return super().respond(request)
