@@ -134,7 +134,9 @@ class Dispatcher:
             # The store or Slack failed. The action stays in the inbox, where a restart or another
             # server finds it.
             _log.error("%s is retried: %s", action.kind, error)
-            retry = threading.Timer(self._outbox.timing.action, self._retry, [action])
+            asked = error.seconds if isinstance(error, SlackUnreachableError) else 0.0
+            pause = max(self._outbox.timing.action, asked)
+            retry = threading.Timer(pause, self._retry, [action])
             retry.daemon = True
             retry.start()
         self._outbox.wake()

@@ -20,6 +20,8 @@ from engine.domain.operator import IdentitySource, Operator
 _log = logging.getLogger(__name__)
 _CACHED_SECONDS = 60.0
 _MOST_MENTIONS = 3
+# Slack may ask for longer pauses, but a person waits.
+_LONGEST_SECONDS = 60.0
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII)
 _SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 # The workspace has no user groups, or the bot may not read them: treated as no groups.
@@ -33,7 +35,9 @@ class IdentityLookupError(AuthorizationError):
 
 
 class SlackUnreachableError(IdentityLookupError):
-    """Slack did not say who a user is; it may answer later, or another server."""
+    """Slack did not say who a user is; it may answer in `seconds`, or answer another server."""
+
+    seconds = 0.0
 
 
 @dataclass
@@ -278,8 +282,9 @@ def _email(user: Mapping[str, Any]) -> str | None:
 
 
 def _lookup_error(subject: str, error: Exception) -> IdentityLookupError:
-    temporary = isinstance(error, SlackCallError) and error.temporary
-    kind = SlackUnreachableError if temporary else IdentityLookupError
-    return kind(
-        f"I could not check {subject} (Slack: {error}), so I did nothing. Try again in a moment"
-    )
+    said = f"I could not check {subject} (Slack: {error}), so I did nothing. Try again in a moment"
+    if not isinstance(error, SlackCallError) or not error.temporary:
+        return IdentityLookupError(said)
+    unreachable = SlackUnreachableError(said)
+    unreachable.seconds = min(error.retry_after or 0.0, _LONGEST_SECONDS)
+    return unreachable
