@@ -48,14 +48,20 @@ change_requests = Blueprint("change_requests", __name__)
 
 @dataclass(frozen=True)
 class Preview:
-    """The plan of a request that is not sent yet; `breakable` if an incident skips its blockers."""
+    """
+    The plan of a request that is not sent yet; `breakable` if an incident skips its blockers, and
+    `rules` is the digest of the rules that count.
+    """
 
     plan: Plan
     breakable: bool
+    rules: str
 
     @property
-    def running(self) -> str:
-        return self.plan.previous.digest if self.plan.previous else ""
+    def seen(self) -> dict[str, str]:
+        """The fields with what a request may not change unseen."""
+        running = self.plan.previous.digest if self.plan.previous else ""
+        return {"running": running, "artifact": _artifact(self.plan), "rules": self.rules}
 
     @property
     def nothing(self) -> bool:
@@ -132,13 +138,16 @@ def _submit(site: Site, name: str, verb: str, person: Operator, given: MultiDict
     platform, now = site.platform, site.platform.engine.now()
     form = f"form:{person.id} {given.get('key', '')[:64]}"
     # Looked up first: the request itself moves the environment that its preview showed.
-    if (known := platform.store.recall(form)) is not None:
-        return url_for("pages.change", change_id=str(known["change"]))
+    if place := _known(site, form):
+        return place
     wanted = _parse(site, name, verb, person, given, given.get("reason", ""))
     blocked = platform.may_promote(person, name).blocks
     if not blocked:
         plan = platform.engine.plan(wanted, NO_PROGRESS, GateMode.LIST)
-        if moved := plan.moved_since(given.get("running", "")):
+        if moved := _outdated(site, plan, given):
+            # Again, since the first of two clicks may have been carried out meanwhile.
+            if place := _known(site, form):
+                return place
             raise ConflictError(f"{moved}. Nothing was done: look at it again")
         blocked = bool(plan.blockers)
     change = platform.changes.submit(wanted, FACE, form, {"quiet": True} if blocked else {})
@@ -154,6 +163,31 @@ def _submit(site: Site, name: str, verb: str, person: Operator, given: MultiDict
     return url_for("pages.change", change_id=change.id)
 
 
+def _known(site: Site, form: str) -> str | None:
+    """Return the page of the change that the form requested before."""
+    known = site.platform.store.recall(form)
+    return None if known is None else url_for("pages.change", change_id=str(known["change"]))
+
+
+def _outdated(site: Site, plan: Plan, given: Mapping[str, str]) -> str:
+    """Say what is no longer as the preview showed it; empty if nothing is."""
+    if moved := plan.moved_since(given.get("running", "")):
+        return moved
+    if given.get("artifact", "") != _artifact(plan):
+        return f"{given['version']} is another artifact now than the one you saw"
+    if given.get("rules", "") != _rules(site, plan.request.target):
+        return f"The rules of '{plan.request.target}' have changed since you saw them"
+    return ""
+
+
+def _artifact(plan: Plan) -> str:
+    return str(plan.manifest.digest) if plan.manifest else ""
+
+
+def _rules(site: Site, name: str) -> str:
+    return site.platform.changes.configuration(name)
+
+
 def _environment(site: Site, name: str) -> str:
     if name not in site.platform.engine.path.names:
         raise NoSuchPageError(f"Environment '{name}' does not exist")
@@ -162,14 +196,14 @@ def _environment(site: Site, name: str) -> str:
 
 def _must_promote(site: Site, name: str, verb: str) -> Operator:
     """Return the visitor; an error says why they may not, and who may."""
-    person = visitor()
+    person, name = visitor(), _environment(site, name)
     if person is None:
         option = "--to" if verb == "promote" else "--env"
         raise AuthorizationError(
             "This page is read-only, because no sign-in is configured. Run: floe platform "
             f"{verb} VERSION {option} {name}"
         )
-    right = site.platform.may_promote(person, _environment(site, name))
+    right = site.platform.may_promote(person, name)
     if right.blocks:
         raise AuthorizationError(right.reason)
     return person
@@ -197,7 +231,8 @@ def _preview(
     plan = site.platform.engine.plan(wanted, NO_PROGRESS, GateMode.LIST)
     held = all(each.error and issubclass(each.error, HOLDING) for each in plan.blockers)
     rules = site.platform.engine.path.environment(name).break_glass
-    return Preview(plan, bool(plan.blockers) and held and rules is not None)
+    breakable = bool(plan.blockers) and held and rules is not None
+    return Preview(plan, breakable, _rules(site, name))
 
 
 def _candidates(site: Site, name: str, verb: str) -> tuple[tuple[str, ...], str | None]:

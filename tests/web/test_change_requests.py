@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine.domain.change import ChangeState
+from tests.builders import image
 from tests.scenarios.together import product
 from tests.web.company import company
 from tests.web.stage import ALICE, BOB, PROXY, Stage, person, signed_in, stage_in
@@ -94,6 +95,21 @@ def test_preview_of_another_running_version_is_refused(two_versions: Stage, verb
     page = two_versions.get(answer.headers["Location"], ALICE)
     assert "now runs v1.1.1, so the impact you saw is out of date" in page
     assert verb == "promote" or "INC-9: 5xx" in page
+
+
+@pytest.mark.parametrize("what", ["artifact", "rules"])
+def test_preview_of_another_artifact_or_other_rules_is_refused(
+    two_versions: Stage, what: str
+) -> None:
+    _, fields = shown(two_versions, f"{PROMOTE}?version=v1.2.0")
+    if what == "artifact":
+        two_versions.publish("v1.2.0", artifact=image(b"built again"))
+
+    answer = confirm(two_versions, PROMOTE, fields | ({"rules": "0"} if what == "rules" else {}))
+
+    assert len(two_versions.platform.store.recent(9)) == 2
+    said = "is another artifact now" if what == "artifact" else "rules of &#39;staging&#39; have"
+    assert said in two_versions.get(answer.headers["Location"], ALICE)
 
 
 def test_rollback_shows_its_impact_and_needs_a_reason(two_versions: Stage) -> None:
@@ -202,11 +218,13 @@ def test_people_without_the_right_see_who_may(behind_proxy: Stage) -> None:
 def test_page_without_sign_in_names_the_command(stage: Stage) -> None:
     page = stage.get("/environments/prod")
     form = stage.client.get("/environments/prod/rollback?version=v1.0.0")
+    missing = stage.client.get("/environments/$(id)/rollback")
     sent = stage.client.post("/environments/prod/rollback", data={"version": "v1.0.0"})
 
     assert "floe platform promote VERSION --to prod" in page
     assert (form.status_code, sent.status_code) == (403, 401)
     assert "floe platform rollback VERSION --env prod" in form.text
+    assert (missing.status_code, "--env" in missing.text) == (404, False)
 
 
 def test_request_needs_a_form_token(two_versions: Stage) -> None:
