@@ -12,6 +12,8 @@ from engine.domain.manifest import Descriptor, Manifest, ManifestView
 
 _KEPT = 64
 _MOST = 100
+# An annotation may fill a manifest of 4 MB.
+_LONGEST = 2000
 _RELEASES_SECONDS = 300
 
 
@@ -109,10 +111,15 @@ def _layers(before: Mapping[str, Descriptor], after: Mapping[str, Descriptor]) -
 def _annotations(running: Manifest, coming: Manifest) -> tuple[Line, ...]:
     before, after = _view(running).annotations, _view(coming).annotations
     return tuple(
-        Line(_sign(name, before, after), name, before.get(name, ""), after.get(name, ""))
+        Line(_sign(name, before, after), name[:_LONGEST], _shown(name, before), _shown(name, after))
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     )
+
+
+def _shown(name: str, values: Mapping[str, str]) -> str:
+    value = values.get(name, "")
+    return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}…"
 
 
 def _sign(name: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:

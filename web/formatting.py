@@ -12,6 +12,7 @@ _LONG = 14
 _SEPARATOR = re.compile(r"(?<=[-._])")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
+_MOST_BYTES = 1024**6
 
 
 class Prepared(str):
@@ -76,7 +77,9 @@ def short(digest: str | None) -> str:
 
 
 def size(count: int) -> str:
-    """Format bytes: `812 B`, `1.4 MiB`."""
+    """Format bytes: `812 B`, `1.4 MiB`. A hostile manifest may name any number."""
+    if count > _MOST_BYTES:
+        return "more than 1 EiB"
     amount, unit = float(count), 0
     while amount >= 1024 and unit < len(_SIZES) - 1:
         amount, unit = amount / 1024, unit + 1

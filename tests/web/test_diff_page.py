@@ -61,6 +61,18 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         yield stage
 
 
+def test_page_is_bounded_for_a_hostile_manifest(stage: Stage) -> None:
+    honest = image(b"9", annotations={"note": "n" * 100_000}).manifest
+    layer_size = honest.content.replace(b'"size":1}', b'"size":1' + b"0" * 400 + b"}")
+    hostile = Artifact(replace(honest, content=layer_size), (b"{}", b"9"))
+    stage.publish("v1.9.0", artifact=hostile)
+    stage.publish("v1.9.1", artifact=image(b"8", annotations={"note": "n" * 100_000}))
+
+    assert "more than 1 EiB" in stage.get("/diff/v1.1.0..v1.9.0")
+    page = stage.get("/diff/v1.1.0..v1.9.1")
+    assert ("nnn…" in page, len(page) < 50_000) == (True, True)
+
+
 def test_page_compares_vulnerabilities_packages_commits_and_content(stage: Stage) -> None:
     page = stage.get("/diff/v1.0.0..v1.1.0")
 
