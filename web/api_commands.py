@@ -99,7 +99,7 @@ def promote() -> Answer:
         typed = replace(typed, version=str(wanted.version), source=wanted.source)
         if body.dry_run:
             must_plan(body.run_gates)
-            with limit_concurrency() if body.run_gates else nullcontext():
+            with limit_concurrency("operation") if body.run_gates else nullcontext():
                 mode = GateMode.RUN if body.run_gates else GateMode.LIST
                 plan = engine.plan(wanted, NO_PROGRESS, mode)
             return judged(PromotionResponse.of_dry_run(typed, plan), plan.error)
@@ -258,6 +258,6 @@ def sync() -> Answer:
     """Repair the secondaries, and wait for the result; a repetition changes nothing."""
     must_operate(present_caller(), "sync the secondary registries")
     environment, _ = sent(Sync).environment, key_of_request()
-    with limit_concurrency():
+    with limit_concurrency("operation"):
         report = the_site().platform.engine.sync(environment, NO_PROGRESS)
     return judged(SyncResponse.of(report, g.trace), report.error)

@@ -1,13 +1,18 @@
 """A limit on long-running requests."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Literal, get_args
 
 from engine.domain.errors import UnavailableError
 
-# Each one occupies a thread of the server.
-_places = threading.BoundedSemaphore(4)
+Kind = Literal["export", "lock", "operation", "reading"]
+# Each one occupies a thread of the server. Each kind has its own places, so that slow readers
+# delay no lock.
+_places: Mapping[Kind, threading.BoundedSemaphore] = {
+    each: threading.BoundedSemaphore(3) for each in get_args(Kind)
+}
 
 
 class BusyError(UnavailableError):
@@ -17,11 +22,12 @@ class BusyError(UnavailableError):
 
 
 @contextmanager
-def limit_concurrency() -> Iterator[None]:
+def limit_concurrency(kind: Kind) -> Iterator[None]:
     """Run the block as one of a few long requests; BusyError when all places are taken."""
-    if not _places.acquire(blocking=False):
+    places = _places[kind]
+    if not places.acquire(blocking=False):
         raise BusyError("The server is busy with other long requests: try again later")
     try:
         yield
     finally:
-        _places.release()
+        places.release()

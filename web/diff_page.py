@@ -49,7 +49,7 @@ def choose() -> AnyResponse:
 def show(before: str, after: str) -> str:
     site = the_site()
     site.records.refresh()
-    with limit_concurrency():
+    with limit_concurrency("reading"):
         old, new = _side(site, before), _side(site, after)
         digests = str(old.release.digest), str(new.release.digest)
         same = old.release.digest == new.release.digest

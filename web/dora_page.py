@@ -38,7 +38,7 @@ def show() -> str:
     if chosen not in PERIODS:
         raise UsageError(f"since is one of {', '.join(PERIODS)}, not '{printable(chosen)[:40]}'")
     length, count = PERIODS[chosen]
-    with limit_concurrency():
+    with limit_concurrency("reading"):
         read = site.dora_reader.read(length, now)
     found = read.found.get(name, ())
     whole = make_span(name, found, read.since, read.until)

@@ -100,7 +100,7 @@ def lock() -> Response:
         product, environment = split_place(place)
     duration = given.get("for", "").strip() or None
     try:
-        with limit_concurrency():
+        with limit_concurrency("lock"):
             done = lock_many(person, product, environment, given.get("reason", ""), duration)
     except PromotionError as error:
         flash(str(error)[:_LONGEST], "bad")
@@ -109,6 +109,9 @@ def lock() -> Response:
             flash(f"Locked: {_listed(done.locked)}"[:_LONGEST], "good")
         if done.failed:
             flash(f"Not locked: {'; '.join(done.failed)}"[:_LONGEST], "bad")
+        if done.unknown:
+            why = "The registry is slow. Look below whether these are locked, or try again"
+            flash(f"{why}: {_listed(done.unknown)}"[:_LONGEST], "warn")
     return redirect(url_for("incident.show", **View.of(request.args).query), 303)
 
 

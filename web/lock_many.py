@@ -1,6 +1,6 @@
 """Locks environments of several products side by side."""
 
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from engine.domain.errors import AuthorizationError, PromotionError, UsageError
@@ -21,14 +21,23 @@ _PATIENCE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Locking:
-    """The places (`checkout/prod`) that are locked, and why others are not, each once."""
+    """
+    The places (`checkout/prod`) that are locked, why others are not, and those that may be locked
+    later, because their registries are slow.
+    """
 
     locked: tuple[str, ...]
     failed: tuple[str, ...]
+    unknown: tuple[str, ...]
 
 
 def lock_many(
-    person: Operator, product: str, environment: str, reason: str, duration: str | None
+    person: Operator,
+    product: str,
+    environment: str,
+    reason: str,
+    duration: str | None,
+    patience_seconds: float = _PATIENCE_SECONDS,
 ) -> Locking:
     """
     Lock `environment`, or all if it is empty, of `product`, or of all if that is empty.
@@ -39,14 +48,18 @@ def lock_many(
     requests = _requests(person, product, environment, reason, duration)
     pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="floe-web-lock")
     running = {pool.submit(_lock, site, each): (site, each) for site, each in requests}
-    wait(running, _PATIENCE_SECONDS)
+    done, _ = wait(running, patience_seconds)
     pool.shutdown(wait=False)
-    results = {
-        qualified(site.platform.product, each.target): _why(future)
+    places = {
+        future: qualified(site.platform.product, each.target)
         for future, (site, each) in running.items()
     }
-    failed = tuple(f"{place}: {why}" for place, why in results.items() if why)
-    return Locking(tuple(place for place, why in results.items() if not why), failed)
+    ended = {place: future.result() for future, place in places.items() if future in done}
+    return Locking(
+        locked=tuple(place for place, error in ended.items() if error is None),
+        failed=tuple(f"{place}: {error}" for place, error in ended.items() if error is not None),
+        unknown=tuple(place for future, place in places.items() if future not in done),
+    )
 
 
 def _requests(
@@ -99,10 +112,3 @@ def _show(site: Site, environment: str) -> None:
         row = site.board.refresh().row(environment)
         if row is None or row.lock:
             return
-
-
-def _why(running: Future[PromotionError | None]) -> str:
-    if not running.done():
-        return "its registry is slow. Look here whether it is locked, or try again"
-    error = running.result()
-    return str(error) if error else ""

@@ -86,7 +86,8 @@ def recent_changes(
     seen: Mapping[str, Seen], since: datetime, environment: str | None
 ) -> tuple[Recent, ...]:
     """List the changes `since`, newest first, in one `environment` or in all."""
-    sites = visible_sites()
+    # A reload may have opened products that are not among the `seen` ones.
+    sites = {name: site for name, site in visible_sites().items() if name in seen}
     if not sites:
         return ()
     # All products share the tables, so the store of one reads the records of all.

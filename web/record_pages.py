@@ -1,7 +1,7 @@
 """The pages about records: history, audit, one record, and exports."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 from flask import Response, render_template, request
 
@@ -14,6 +14,7 @@ from engine.domain.record import RECORD_KINDS
 from engine.domain.selection import Selection
 from engine.responses.record import Entry, RecordResponse
 from web.audit_texts import MEANINGS
+from web.concurrency_limit import limit_concurrency
 from web.history_query import asked, cursor
 from web.history_rows import past
 from web.page_blueprint import pages
@@ -98,7 +99,11 @@ def history_file(format: str) -> Response:
 
 
 def _file(lines: Iterator[bytes], kind: str, ending: str) -> Response:
+    place = ExitStack()
+    place.enter_context(limit_concurrency("export"))
     answer = Response(lines, mimetype=kind)
+    # A slow reader keeps the place until the connection ends.
+    answer.call_on_close(place.close)
     answer.headers["Content-Disposition"] = f'attachment; filename="floe-records.{ending}"'
     return answer
 
@@ -109,7 +114,8 @@ def record(name: str, number: int) -> str:
     site, engine = the_site(), the_site().platform.engine
     if name not in engine.path.names:
         raise NoSuchPageError(f"Environment '{name}' does not exist")
-    entry = engine.entry(name, number)
+    with limit_concurrency("reading"):
+        entry = engine.entry(name, number)
     if entry is None or entry.sequence != number:
         raise NoSuchPageError(f"The ledger of {name} has no record {number}")
     kept = CachedRecord(name, number, entry.digest, entry.record)

@@ -1,0 +1,89 @@
+"""Slow readers and registries: what they occupy, and what goes on beside them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from engine.adapters.registry.layout.files import locked
+from tests.scenarios.changing import until
+from tests.web.company import BOB, Company, three_products
+from tests.web.stage import ALICE, Stage, person, signed_in
+from tests.web.test_incident import REASON, held, lock
+from tests.web.test_pages import promoted_to_prod
+from web.concurrency_limit import BusyError, Kind, limit_concurrency
+from web.lock_many import lock_many
+from web.recent_changes import recent_changes
+
+pytestmark = pytest.mark.requirement("WB-001")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Company]:
+    with three_products(tmp_path) as running:
+        running.read()
+        yield running
+
+
+def occupy(kind: Kind, places: ExitStack) -> None:
+    """Take all places for requests of that kind."""
+    with pytest.raises(BusyError):
+        while True:
+            places.enter_context(limit_concurrency(kind))
+
+
+def test_slow_readers_delay_no_lock(shop: Company) -> None:
+    with ExitStack() as places:
+        for kind in ("reading", "export", "operation"):
+            occupy(kind, places)
+        lock(shop, product="", environment="prod")
+
+    assert sorted(held(shop)) == ["checkout/prod", "ledger/prod", "search/prod"]
+
+
+def test_lock_of_a_slow_registry_is_not_called_refused(shop: Company) -> None:
+    someone = person(shop.products["search"], BOB)
+    folder = shop.products["search"].engine.reference
+    with shop.app.test_request_context(headers=signed_in(BOB)):
+        with locked(Path(folder)):
+            done = lock_many(someone, "", "prod", REASON, None, patience_seconds=3)
+        assert until(lambda: len(held(shop)) == 3)
+
+    assert sorted(done.locked) == ["checkout/prod", "ledger/prod"]
+    assert (done.failed, done.unknown) == ((), ("search/prod",))
+
+
+def test_product_that_opened_meanwhile_is_left_out(shop: Company) -> None:
+    shop.ask("search")
+    shop.read()
+    now = shop.products["search"].engine.now()
+
+    with shop.app.test_request_context(headers=signed_in(BOB)):
+        assert recent_changes({}, now.replace(year=now.year - 1), None) == ()
+
+
+def test_downloads_are_limited_and_release_their_places(stage: Stage) -> None:
+    promoted_to_prod(stage)
+    addresses = ("/history/records.csv", "/history/records.jsonl", "/audit/records.jsonl")
+
+    with ExitStack() as places:
+        occupy("export", places)
+        busy = [stage.client.get(each).status_code for each in addresses]
+    for _ in range(4):
+        for address in addresses:
+            stage.client.head(address).close()
+            assert stage.client.get(address).text.count(ALICE) >= 2
+
+    assert busy == [503] * 3
+
+
+def test_records_are_limited(stage: Stage) -> None:
+    promoted_to_prod(stage)
+
+    with ExitStack() as places:
+        occupy("reading", places)
+        busy = stage.client.get("/environments/prod/records/1")
+
+    assert busy.status_code == 503
+    assert stage.get("/environments/prod/records/1")
