@@ -59,7 +59,7 @@ class Preview:
 
     @property
     def seen(self) -> dict[str, str]:
-        """The fields with what a request may not change unseen."""
+        """The fields of the form that must still be true when the request arrives."""
         running = self.plan.previous.digest if self.plan.previous else ""
         return {"running": running, "artifact": _artifact(self.plan), "rules": self.rules}
 
@@ -145,7 +145,7 @@ def _submit(site: Site, name: str, verb: str, person: Operator, given: MultiDict
     if not blocked:
         plan = platform.engine.plan(wanted, NO_PROGRESS, GateMode.LIST)
         if moved := _outdated(site, plan, given):
-            # Again, since the first of two clicks may have been carried out meanwhile.
+            # Two clicks may overlap, and the first one may be carried out already.
             if place := _known(site, form):
                 return place
             raise ConflictError(f"{moved}. Nothing was done: look at it again")
@@ -170,7 +170,7 @@ def _known(site: Site, form: str) -> str | None:
 
 
 def _outdated(site: Site, plan: Plan, given: Mapping[str, str]) -> str:
-    """Say what is no longer as the preview showed it; empty if nothing is."""
+    """Name a difference to the preview; empty without one."""
     if moved := plan.moved_since(given.get("running", "")):
         return moved
     if given.get("artifact", "") != _artifact(plan):

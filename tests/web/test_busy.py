@@ -1,4 +1,4 @@
-"""Slow readers and registries: what they occupy, and what goes on beside them."""
+"""Slow readers and slow registries must not stop locks and other requests."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
