@@ -15,7 +15,7 @@ from bot.mutes import Mutes
 from bot.overviews import Overviews
 from bot.thread_pool import log_failure
 from bot.webapi import SlackApi, SlackCallError
-from engine.domain.errors import PromotionError
+from engine.domain.errors import AuthorizationError, PromotionError
 from engine.domain.operator import Operator
 
 _log = logging.getLogger(__name__)
@@ -95,6 +95,8 @@ class AppHomes:
             visible = (each.product for each in self._catalog if may_view(each, operator))
             return render_home_of_products(shown, requests, sorted(muted.intersection(visible)))
         [platform] = products.values()
+        if not may_view(platform, operator):
+            raise AuthorizationError("you may not see this server's environments")
         waiting = [*self._overviews.waiting(operator)]
         rendering = self._catalog.rendering(platform.product)
         status, now = platform.engine.status(), platform.engine.now()

@@ -39,6 +39,21 @@ def test_requester_sees_own_requests_and_no_waiting_change(stage):
     assert "awaiting approval, 0 of 1 approvals" in block_text(home)
 
 
+def test_home_shows_no_environments_to_people_who_are_not_members(stage):
+    stage.stop()
+    manifest = stage.folder / "manifest.yaml"
+    members = "web: {visibility: members, auth: {mode: proxy}, "
+    manifest.write_text(manifest.read_text().replace("web: {", members))
+    stage.start()
+    stage.slack.person("U09EVE", "eve@acme.com")
+
+    outside, member = open_home(stage, "U09EVE"), open_home(stage, BOB)
+
+    assert "you may not see this server" in block_text(outside)
+    assert "v2.0.0" not in block_text(outside)
+    assert "v2.0.0" in block_text(member)
+
+
 def test_open_home_is_updated_after_a_change(stage):
     assert "Waiting for you (0)" in block_text(open_home(stage, BOB))
 
