@@ -161,9 +161,7 @@ class Dispatcher:
 
     def _run(self, action: Action) -> Payload | None:
         if action.tries > MOST_TRIES:
-            return refusal(
-                "Not done", f"it was tried {MOST_TRIES} times, and floe stopped each time"
-            )
+            return refusal("Not done", f"it was tried {MOST_TRIES} times, and did not finish")
         try:
             return self._handle(action)
         except SlackUnreachableError:

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from bot.inbox import MOST_TRIES
 from tests.bot.stage import block_ids, buttons
 from tests.e2e.workspace import change_of
 from tests.peers.local_slack import ALICE, BOB
@@ -90,7 +91,7 @@ def test_person_unknown_to_slack_cannot_decide(slack):
     slack.publish_to_staging("v4.3.0")
     slack.slack.command(ALICE, "/promote v4.3.0 prod")
     ask = slack.ask(root := slack.root("v4.3.0", "Waiting for approval"))
-    slack.strict.fail("users.info", 500)
+    slack.strict.fail("users.info", 500, times=MOST_TRIES)
 
     slack.slack.click(BOB, ask, "floe_approve")
 
