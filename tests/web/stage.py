@@ -37,7 +37,7 @@ ALICE, BOB, CAROL = "alice@acme.com", "bob@acme.com", "carol@acme.com"
 TRACE = "a" * 32
 PROXY = "auth: {mode: proxy}"
 RIGHTS = "lockers: [release-managers]\n  operators: [alice@acme.com, release-managers]"
-_FORM_TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
+FORM_TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Stage:
 
     def post(self, path: str, who: str, page: str, **fields: str) -> Any:
         """Send a form as `who`, with the token of `page`."""
-        found = _FORM_TOKEN.search(self.get(page, who))
+        found = FORM_TOKEN.search(self.get(page, who))
         token = found[1] if found else ""
         return self.client.post(path, data={"csrf": token, **fields}, headers=signed_in(who))
 
