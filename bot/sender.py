@@ -165,7 +165,8 @@ class Sender:
             except SlackCallError as error:
                 if not error.code.startswith("invalid_blocks"):
                     raise
-                _log.warning("Slack refused the layout of %s: %s", key, error)
+                level = logging.WARNING if blocks is plainer else logging.INFO
+                _log.log(level, "Slack refused the layout of %s: %s", key, error)
                 continue
             if newer and blocks is plainer:
                 self._store.write_fact(_PLAIN_FACT, str(now + _PLAIN_SECONDS))

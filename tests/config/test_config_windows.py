@@ -231,7 +231,7 @@ def test_changes_of_windows_are_judged_both_ways(
 
 
 def test_documented_windows_load(tmp_path: Path) -> None:
-    [block] = [each for each in blocks("yaml") if each.text.startswith("windows:")]
+    [block] = [each for each in blocks("yaml") if "\nwindows:" in each.text]
 
     config = load(tmp_path, manifest(promotion=block.text))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.config.merging import fill_product, merge
@@ -36,6 +36,7 @@ ARTIFACTS = st.fixed_dictionaries(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(own=ARTIFACTS)
 def test_empty_defaults_change_nothing(own: Any) -> None:
     assert merge({}, own) == own

@@ -69,6 +69,7 @@ def test_second_person_walks_from_all_products_to_an_approval(demo) -> None:
         for said in ("Changes from v1.4.1", "1 new (CVE-2021-45105", "1 fixed (CVE-2023-45853)"):
             expect(main).to_contain_text(said)
         expect(main).to_contain_text("1 upgraded (zlib 1.2.13 → 1.3.1)")
+        page.get_by_text("Approve…").click()
         page.get_by_role("button", name="Approve v1.4.4 for prod").click()
 
         expect(page.get_by_role("main")).to_contain_text("promoted", timeout=60_000)

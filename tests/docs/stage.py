@@ -63,7 +63,6 @@ ledger: {signing: {key: "file:keys/ledger.key"}, checkpoint: {key: "file:checkpo
 _REGISTRY = '[[registry]]\nprefix = "{}"\nlocation = "{}{}"\ninsecure = true\n'
 _PLACES = {
     "harbor.example.com/acme/platform": "/remote",
-    "registry.example.com/acme/shop": "/shop",
     "docker.io/library": "",
 }
 # `floe serve` ends once it serves; commands inside the container run directly.
@@ -177,7 +176,7 @@ class Stage:
             "https://floe.example.com": self.server,
             "https://collector.acme.com:4318": f"http://{self.collector.host}",
             "/opt/floe/bin/": "",
-            "oci://registry.example.com/acme/shop": f"oci://{self.registry}/shop",
+            "registry.example.com/acme/shop": f"{self.registry}/shop",
             "/etc/floe/": f"{self.folder}/",
         }.items():
             text = text.replace(example, here)
@@ -281,8 +280,10 @@ def platform_stage(folder: Path, registry: str) -> Iterator[Stage]:
     settings = folder / "home" / ".config" / "containers"
     settings.mkdir(parents=True)
     (settings / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
-    places = (_REGISTRY.format(name, registry, place) for name, place in _PLACES.items())
-    (settings / "registries.conf").write_text("".join(places))
+    # Targets are never redirected: pages that push have the address of the registry itself.
+    places = {**_PLACES, registry: ""}.items()
+    redirects = (_REGISTRY.format(name, registry, place) for name, place in places)
+    (settings / "registries.conf").write_text("".join(redirects))
     with FakeIssuer(KEY) as issuer, Receiver() as hook, Receiver() as collector:
         yield Stage(folder / "platform", registry, issuer, hook, collector)
 
