@@ -1,4 +1,4 @@
-"""Takes the screenshots of README: `make images`. Install fonts-inter for the best result."""
+"""Takes the pictures of the docs, and a gallery of every page: `make images`."""
 
 import os
 import tempfile
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
+from docs.images import gallery
 from docs.images.past import platform_with_a_past
 from tests.web.browser import chromium
 from tests.web.serving import serving
@@ -29,6 +30,8 @@ def main() -> None:
         places = {"now": "/", "history": "/history", "change": f"/changes/{change.id}"}
         for name, place in places.items():
             _take(browser, url + place, FOLDER / f"{name}.png")
+        gallery.take_past(browser, stage, change, url)
+        gallery.take_others(browser, Path(folder))
 
 
 def _take(browser: Browser, url: str, file: Path) -> None:

@@ -12,6 +12,7 @@ from engine.bootstrap import open_engine, open_platform
 from engine.changes.memberships import People
 from engine.config import Config, load_config
 from engine.domain.change import Change
+from engine.domain.overrides import NO_OVERRIDES, Overrides
 from engine.domain.parsing import parse_promotion_request
 from engine.domain.product import UNNAMED
 from engine.platform import Platform, Products
@@ -26,8 +27,10 @@ DAVE, MALLORY = "dave@acme.com", "mallory@acme.com"
 # Findings of four severities, none of which blocks.
 _REPORT = Path(__file__).parents[2] / "tests/scanners/reports/trivy-mixed.json"
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+_GLASS = "break_glass: {groups: [developers], review: {groups: [release-managers]}}"
 _GATES = (
-    "tests: {command: [sh, -c, 'echo collected 214 items; sleep 1.2; echo 214 passed']}",
+    "tests: {command: [sh, -c, 'echo collected 214 items; test ! -e broken && sleep 1.2 && "
+    "echo 214 passed || { cat broken; exit 1; }']}",
     "security_scan: {command: [cat, report.json], scanner_format: trivy, "
     "block_on_severity: [CRITICAL]}",
     "cost_analysis: {command: [sh, -c, 'sleep 0.6; echo within the budget']}",
@@ -53,7 +56,12 @@ def platform_with_a_past(folder: Path) -> Iterator[tuple[Stage, Change]]:
     oci_layout.write(folder / "registry", image(b"nothing"))
     _write_report(folder / "report.json")
     (folder / "manifest.yaml").write_text(
-        manifest(*_GATES, managers="bob@acme.com", interfaces="web: {auth: {mode: proxy}}")
+        manifest(
+            *_GATES,
+            managers="bob@acme.com",
+            promotion=_GLASS,
+            interfaces="web: {auth: {mode: proxy}}",
+        )
     )
     config, clock = load_config(folder / "manifest.yaml", {}), Clock()
     with (
@@ -107,10 +115,27 @@ def _week(stage: Stage, clock: Clock) -> Change:
     return change
 
 
-def _ask(stage: Stage, version: str, target: str, who: str) -> Change:
+def fail_a_gate(stage: Stage) -> Change:
+    """Promote v1.4.5 to prod while its tests fail."""
+    broken = stage.folder / "broken"
+    broken.write_text("FAILED tests/test_checkout.py::test_total - assert 41 == 42\n1 failed\n")
+    change = _ask(stage, "v1.4.5", "prod", DAVE)
+    broken.unlink()
+    return change
+
+
+def break_glass(stage: Stage) -> Change:
+    """Promote v1.4.5 to prod in an incident, which another person must review."""
+    reason = "The fix of INC-57 cannot wait for an approval"
+    return _ask(stage, "v1.4.5", "prod", ALICE, Overrides(reason=reason, incident="INC-57"))
+
+
+def _ask(
+    stage: Stage, version: str, target: str, who: str, overrides: Overrides = NO_OVERRIDES
+) -> Change:
     path = stage.platform.engine.path
     asked = parse_promotion_request(
-        path, version, None, target, person(stage.platform, who), _TRACE
+        path, version, None, target, person(stage.platform, who), _TRACE, overrides
     )
     change = stage.platform.changes.submit(asked, "slack")
     return stage.platform.progression.settle(change, NO_PROGRESS)
