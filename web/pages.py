@@ -96,6 +96,7 @@ def environment(name: str) -> str:
         seen=seen,
         card=next((c for c in cards(site, seen, at) if c.status.name == name), None),
         right=None if (person := visitor()) is None else site.platform.may_promote(person, name),
+        may_lock=person is not None and site.platform.may_lock(person, name),
         rows=_past(site, Selection(environment=name), _PAGE),
         now=at,
     )

@@ -39,7 +39,7 @@ def test_rollback_works_on_a_phone_by_keyboard_without_javascript(
     assert behind_proxy.settle(last_change(behind_proxy).id).state is ChangeState.PROMOTED
 
 
-def test_opened_question_stays_open_when_the_change_moves(
+def test_opened_question_and_typed_reason_stay_when_the_change_moves(
     browser: Browser, behind_proxy: Stage
 ) -> None:
     behind_proxy.publish("v1.0.0")
@@ -52,9 +52,13 @@ def test_opened_question_stays_open_when_the_change_moves(
         page.goto(f"/changes/{change.id}")
         expect(page.locator("body[data-watching=events]")).to_be_attached()
         page.get_by_text("Approve…").click()
+        page.get_by_text("Reject…").click()
+        page.get_by_label("Why not?").fill("not on a Friday")
         page.evaluate("document.querySelector('#decide').dataset.old = 'yes'")
 
         behind_proxy.platform.store.add_events(change.id, [("superseding", {})])
 
         expect(page.locator("#decide[data-old]")).to_have_count(0)
         expect(page.get_by_role("button", name="Approve v1.0.0 for prod")).to_be_visible()
+        expect(page.get_by_label("Why not?")).to_have_value("not on a Friday")
+        expect(page.get_by_label("Why not?")).to_be_focused()

@@ -67,7 +67,7 @@ def test_member_of_another_group_sees_the_required_group(behind_proxy: Stage, wa
 
     page = behind_proxy.get(place, MALLORY)
     # This page has no form, so the token comes from another page of the same person.
-    behind_proxy.post(f"{place}/approve", MALLORY, "/environments/prod")
+    behind_proxy.post(f"{place}/approve", MALLORY, "/incident")
 
     assert "Only members of release-managers can approve it" in page
     assert "Required groups: [release-managers]" in behind_proxy.get(place, MALLORY)
@@ -142,6 +142,21 @@ def test_invalid_duration_is_named_and_locks_nothing(behind_proxy: Stage) -> Non
     assert "Lock staging" in page
 
 
+def test_lock_form_is_shown_to_those_who_may_use_it(behind_proxy: Stage) -> None:
+    place = "/environments/prod"
+
+    assert "Lock prod</button>" in behind_proxy.get(place, ALICE)
+    to_stranger = behind_proxy.get(place, MALLORY)
+    behind_proxy.post(f"{place}/lock", ALICE, place, reason="INC-5")
+    locked = behind_proxy.get(place, MALLORY)
+
+    assert "Lock prod</button>" not in to_stranger
+    assert "People who may promote to prod can lock it" in to_stranger
+    assert "Unlock prod</button>" not in locked
+    assert "alice@acme.com can unlock it" in locked
+    assert "Unlock prod</button>" in behind_proxy.get(place, ALICE)
+
+
 @pytest.mark.parametrize("token", ["", "0" * 64, "alice"])
 def test_form_without_a_valid_token_is_rejected(
     behind_proxy: Stage, waiting: str, token: str
@@ -158,7 +173,7 @@ def test_form_without_a_valid_token_is_rejected(
 
 def test_form_token_is_valid_only_for_its_person(behind_proxy: Stage, waiting: str) -> None:
     place = f"/changes/{waiting}"
-    page = behind_proxy.get("/environments/prod", MALLORY)
+    page = behind_proxy.get("/incident", MALLORY)
     token = page.split('name="csrf" value="')[1][:64]
 
     answer = behind_proxy.client.post(

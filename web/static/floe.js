@@ -55,17 +55,29 @@
   }
   if (document.querySelector("[data-live]")) watch();
 
-  // What a reader opened stays open when its part of the page is fetched again.
+  // The opened parts and the typed text stay when their part of the page is fetched again.
   const opened = new Set();
   document.addEventListener("toggle", ({ target }) => {
     if (target.open) opened.add(target.id);
     else opened.delete(target.id);
   }, true);
+  let typed = [];
+  let focused = "";
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const fields = [...detail.target.querySelectorAll("textarea[id], input[id]")];
+    typed = fields.filter((each) => each.value !== each.defaultValue);
+    focused = detail.target.contains(document.activeElement) ? document.activeElement.id : "";
+  });
   document.addEventListener("htmx:afterSwap", () => {
     for (const id of opened) {
       const part = document.getElementById(id);
       if (part) part.open = true;
     }
+    for (const { id, value } of typed) {
+      const field = document.getElementById(id);
+      if (field) field.value = value;
+    }
+    if (focused) document.getElementById(focused)?.focus();
   });
 
   // The address keeps the search, for reloading and sharing.
