@@ -73,7 +73,8 @@ class ProgressLog:
     def step(self, text: str) -> None:
         self.steps.append(text)
 
-    def advance(self, text: str, done: int, total: int, unit: str) -> None: ...
+    def advance(self, text: str, done: int, total: int, unit: str) -> None:
+        self.steps.append(f"{text}: {done} of {total} {unit}")
 
     def gate_started(self, gate: GateKind, timeout_seconds: int) -> None:
         self.started.append(gate)

