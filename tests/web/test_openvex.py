@@ -35,7 +35,8 @@ def test_page_names_the_document_before_and_after_the_approval(stage: Stage) -> 
 
     place = f"/changes/{change.id}"
     assert change.state is ChangeState.AWAITING_APPROVAL
-    assert stage.get(place, BOB).count(shown) == 1
+    # Beside the button, and with the changes below.
+    assert stage.get(place, BOB).count(shown) == 2
     assert any(shown in each for each in ChangeResponse.of(change).document()["warnings"])
     stage.post(f"{place}/approve", BOB, place)
     assert stage.settle(change.id).state is ChangeState.PROMOTED

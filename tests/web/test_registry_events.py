@@ -96,7 +96,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
 def test_server_looks_when_a_real_registry_sends_its_events(tmp_path: Path) -> None:
     port = free_port()
     page = (ROOT / "docs" / "web.md").read_text()
-    documented = re.search(r"```yaml\n(notifications:.*?)```", page, re.DOTALL)
+    documented = re.search(r"```yaml\n(?:# .*\n)?(notifications:.*?)```", page, re.DOTALL)
     assert documented
     events = documented[1].replace("https://floe.acme.com", f"http://127.0.0.1:{port}")
     with docker_registry(tmp_path, more=events.replace("THE-TOKEN", TOKEN)) as peer:

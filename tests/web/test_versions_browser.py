@@ -1,5 +1,6 @@
 """Published versions in a real browser: the card, and the grid with its pages."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,10 +35,12 @@ def test_newest_versions_lead_from_the_card_to_the_older_ones(
         page.get_by_role("link", name="All 31 versions").click()
         grid = page.get_by_role("table", name="Where each version is")
         expect(grid.get_by_role("row")).to_have_count(1 + 20 + 1)
-        expect(grid.get_by_role("row", name="v1.3.0")).to_contain_text("live")
+        expect(grid.get_by_role("row", name=re.compile(r"^v1\.3\.0"))).to_contain_text("live")
 
         page.get_by_role("link", name="Older versions").click()
-        expect(grid.get_by_role("row", name="v1.4.0")).to_contain_text("quarantined")
+        expect(grid.get_by_role("row", name=re.compile(r"^v1\.4\.0"))).to_contain_text(
+            "quarantined"
+        )
         expect(page.get_by_role("link", name="Older versions")).to_have_count(0)
 
 
