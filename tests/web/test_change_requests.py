@@ -202,7 +202,7 @@ def test_people_without_the_right_see_who_may(behind_proxy: Stage) -> None:
 
     page = behind_proxy.get("/environments/prod", MALLORY)
     form = behind_proxy.client.get(f"{place}?version=v1.0.0", headers=signed_in(MALLORY))
-    answer = behind_proxy.post(place, MALLORY, "/environments/prod", version="v1.0.0")
+    answer = behind_proxy.post(place, MALLORY, "/incident", version="v1.0.0")
 
     for text in (page, form.text):
         assert "is not authorized to promote to &#39;prod&#39;" in text

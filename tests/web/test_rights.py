@@ -191,6 +191,6 @@ def test_member_of_no_group_cannot_lock(api: Client) -> None:
     answer = api.stage.client.get("/", headers=signed_in("erin@acme.com"))
     assert answer.status_code == 200
 
-    api.stage.post("/environments/prod/lock", "erin@acme.com", "/environments/prod", reason="x")
+    api.stage.post("/environments/prod/lock", "erin@acme.com", "/incident", reason="x")
 
     assert "is not authorized to lock" in api.stage.get("/environments/prod", "erin@acme.com")
