@@ -9,7 +9,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from engine.domain.change import Change
-from engine.domain.errors import PromotionError
+from engine.domain.errors import PromotionError, UsageError
 from engine.domain.product import split_place
 from web.authentication import UnauthenticatedError, may_look, visible_sites, visitor
 from web.concurrency_limit import limit_concurrency
@@ -95,11 +95,9 @@ def lock() -> Response:
     if person is None:
         raise UnauthenticatedError("Sign in first: nothing was locked")
     check_form()
-    product, environment = given.get("product", ""), given.get("environment", "")
-    if place := given.get("place"):
-        product, environment = split_place(place)
     duration = given.get("for", "").strip() or None
     try:
+        product, environment = _chosen(given)
         with limit_concurrency("lock"):
             done = lock_many(person, product, environment, given.get("reason", ""), duration)
     except PromotionError as error:
@@ -113,6 +111,15 @@ def lock() -> Response:
             why = "The registry is slow. Look below whether these are locked, or try again"
             flash(f"{why}: {_listed(done.unknown)}"[:_LONGEST], "warn")
     return redirect(url_for("incident.show", **View.of(request.args).query), 303)
+
+
+def _chosen(given: Mapping[str, str]) -> tuple[str, str]:
+    """Return the product and the environment of a form; empty means all of them."""
+    if place := given.get("place"):
+        return split_place(place)
+    if "environment" not in given:
+        raise UsageError("Choose an environment: nothing was locked")
+    return given.get("product", ""), given["environment"]
 
 
 def _listed(places: tuple[str, ...]) -> str:

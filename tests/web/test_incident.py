@@ -114,6 +114,11 @@ def test_wrong_form_locks_nothing(shop: Company, fields: dict[str, str], why: st
     assert held(shop) == []
 
 
+def test_form_without_an_environment_locks_nothing(shop: Company) -> None:
+    assert "Choose an environment" in lock(shop)
+    assert held(shop) == []
+
+
 def test_form_of_another_page_locks_nothing(shop: Company) -> None:
     data = {"reason": REASON, "environment": "prod", "csrf": "0" * 64}
 
