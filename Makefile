@@ -17,7 +17,7 @@ help:
 	@echo "make dev     prepare a checkout for work: tools, editable install, commit hook"
 	@echo "make audit   ask an advisory service about every locked version (exit 3: none answered)"
 	@echo "make requirements  which tests show which numbered requirement"
-	@echo "make bench   measure, printed as ratios"
+	@echo "make bench   measure, compare with bounds, and write bench.json"
 
 demo: $(INSTALLED)
 	@$(BIN)/python -m demo.run
@@ -68,7 +68,7 @@ images: $(INSTALLED)
 requirements: $(INSTALLED)
 	@$(BIN)/python -m tests.architecture.requirements
 
-# BENCH=--full takes the largest sizes, BENCH=Promote one measurement.
+# BENCH=--full takes the largest sizes, BENCH=Promote one measurement. Ends with 1 if a bound is missed.
 bench: $(INSTALLED) packages peers
 	$(BIN)/python -m bench $(BENCH)
 

@@ -1,6 +1,5 @@
 """Copies between two registries: time relative to skopeo and crane, and memory."""
 
-import hashlib
 import json
 import re
 import secrets
@@ -13,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-import httpx
-
 from bench.platform import REPOSITORY, registry_host
+from bench.rows import Row, beside
+from bench.storage import Storage
 from engine.adapters.registry.mirror import RegistryMirror
 from engine.adapters.registry.mirror.remote import RemoteSide
 from engine.adapters.registry.remote.auth.sources import anonymous
@@ -24,11 +23,17 @@ from engine.domain.artifact import Tag
 from engine.domain.manifest import IMAGE_MANIFEST, Manifest
 from engine.ports.secondary import TagCopy
 from tests.builders import IMAGE_CONFIG, IMAGE_LAYER, descriptor
-from tests.peers import raw
 from tests.peers.go import BIN
 
 MIB = 1024 * 1024
 _TIMES = 3
+_FLOE = "floe"
+# The number of layers, and the size of each.
+_CONTENTS = {
+    "1 x 1 GiB": (1, 1024 * MIB),
+    "100 x 1 MiB": (100, MIB),
+    "1,000 x 10 KiB": (1000, 10 * 1024),
+}
 # Excludes the constant costs: imports, and opening the registries.
 _OURS = """
 import os, sys
@@ -49,24 +54,26 @@ class Taken:
 Client = Callable[[str, str, str], Taken]
 
 
-def lines(large: int = 256) -> Iterator[str]:
-    """`large` is the size of the one large blob in MiB."""
-    clients: dict[str, Client] = {"floe": _floe, "skopeo": _skopeo}
+def rows() -> Iterator[Row]:
+    clients: dict[str, Client] = {_FLOE: _floe, "skopeo copy": _skopeo}
     if (BIN / "crane").exists():
-        clients["crane"] = _crane
-    for title, layers in {f"1 x {large} MiB": [large], "100 x 1 MiB": [1] * 100}.items():
-        with registry_host() as (source, _), registry_host() as (target, _):
-            runs: dict[str, list[Taken]] = {name: [] for name in clients}
-            again: dict[str, list[Taken]] = {name: [] for name in clients}
+        clients["crane copy"] = _crane
+    for title, (count, size) in _CONTENTS.items():
+        runs: dict[str, list[Taken]] = {name: [] for name in clients}
+        again: dict[str, list[Taken]] = {name: [] for name in clients}
+        with registry_host() as (source, folder), registry_host() as (target, _):
             # One run of a large copy is precise enough, and more would fill the disk.
-            for number in range(_TIMES if sum(layers) <= 256 else 1):
+            for number in range(_TIMES if size < 1024 * MIB else 1):
                 for name, client in clients.items():
+                    tag = f"{name.split()[0]}-{number}"
                     # New content for each run, so that no client finds blobs of another one.
-                    _push(source, f"{name}-{number}", layers)
-                    runs[name].append(client(source, target, f"{name}-{number}"))
-                    again[name].append(client(source, target, f"{name}-{number}"))
-        yield from _compared(title, runs)
-        yield from _compared(f"{title}, there already", again)
+                    _write(folder / "storage", tag, count, size)
+                    runs[name].append(client(source, target, tag))
+                    again[name].append(client(source, target, tag))
+        yield from _compared(f"copy of {title}, first", runs)
+        yield from _compared(f"copy of {title}, all there", again)
+        most = max(taken.memory for taken in runs[_FLOE])
+        yield Row(f"copy of {title}, memory", most / 1024, "MiB")
 
 
 def floe_copy(source: str, target: str, tag: str) -> float:
@@ -129,47 +136,25 @@ def peak(process: int) -> int:
     return int(found[1]) if found else 0
 
 
-def _compared(title: str, runs: dict[str, list[Taken]]) -> Iterator[str]:
-    ours = median(taken.seconds for taken in runs["floe"])
-    memory = max(taken.memory for taken in runs["floe"]) / 1024
-    ratios = [
-        f"{median(taken.seconds for taken in runs[name]) / ours:.2f} x the speed of {name} "
-        f"({max(taken.memory for taken in runs[name]) / 1024:.0f} MiB)"
-        for name in runs
-        if name != "floe"
-    ]
-    yield f"copy of {title}: {', '.join(ratios)}, in {memory:.0f} MiB of memory"
+def _compared(name: str, runs: dict[str, list[Taken]]) -> Iterator[Row]:
+    taken = {client: median(each.seconds for each in found) for client, found in runs.items()}
+    for peer in [client for client in taken if client != _FLOE]:
+        yield beside(name, taken[_FLOE], peer, taken[peer])
 
 
-def _push(host: str, tag: str, layers: list[int]) -> None:
-    """Push an artifact with layers of the given sizes in MiB, one MiB at a time."""
-    with httpx.Client(base_url=f"http://{host}/v2/{REPOSITORY}", timeout=60) as client:
-        pushed = [_push_blob(client, size) for size in layers]
-    raw_config = secrets.token_hex(8).encode()
-    raw.push_blob(host, REPOSITORY, raw_config)
+def _write(root: Path, tag: str, count: int, size: int) -> None:
+    """Write an artifact with `count` layers of `size` bytes into a registry's directory."""
+    storage, config = Storage(root), secrets.token_hex(8).encode()
+    storage.blob(config)
+    layers = []
+    for _ in range(count):
+        content = secrets.token_bytes(16) + bytes(size - 16)
+        storage.blob(content)
+        layers.append(descriptor(content, IMAGE_LAYER))
     document = {
         "schemaVersion": 2,
         "mediaType": IMAGE_MANIFEST,
-        "config": descriptor(raw_config, IMAGE_CONFIG),
-        "layers": pushed,
+        "config": descriptor(config, IMAGE_CONFIG),
+        "layers": layers,
     }
-    raw.put_manifest(host, REPOSITORY, Manifest(json.dumps(document).encode(), IMAGE_MANIFEST), tag)
-
-
-def _push_blob(client: httpx.Client, size: int) -> dict[str, object]:
-    block, first = bytes(MIB - 16), secrets.token_bytes(16)
-    pieces = [first, block, *([bytes(MIB)] * (size - 1))]
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-    name = f"sha256:{digest.hexdigest()}"
-    location = client.base_url.join(client.post("/blobs/uploads/").headers["Location"])
-    headers = {"Content-Length": str(size * MIB)}
-    url = location.copy_add_param("digest", name)
-    client.put(url, content=iter(pieces), headers=headers).raise_for_status()
-    return {"mediaType": IMAGE_LAYER, "digest": name, "size": size * MIB}
-
-
-if __name__ == "__main__":
-    for said in lines(*map(int, sys.argv[1:])):
-        print(said, flush=True)
+    storage.manifest(Manifest(json.dumps(document).encode(), IMAGE_MANIFEST), tag)

@@ -11,6 +11,7 @@ from psycopg import ClientCursor
 
 from bench.platform import medians, opened, registry_host
 from bench.proxy import counting
+from bench.rows import Row, beside
 from engine.adapters.state import FileLeases
 from engine.adapters.state.database_leases import MIGRATIONS as LEASES
 from engine.adapters.state.database_leases import DatabaseLeases
@@ -51,7 +52,7 @@ class CountingServer(PostgresServer):
         return made
 
 
-def lines(times: int = 15) -> Iterator[str]:
+def rows(times: int = 15) -> Iterator[Row]:
     with registry_host() as (host, folder), postgres() as server:
         counted = CountingServer(server.url)
         for seconds, counted.round_trip in ROUND_TRIPS:
@@ -61,7 +62,7 @@ def lines(times: int = 15) -> Iterator[str]:
 
 def _compared(
     host: str, folder: Path, seconds: float, server: CountingServer, times: int
-) -> Iterator[str]:
+) -> Iterator[Row]:
     with ExitStack() as stack:
         # Without a delay, no proxy is needed.
         place = stack.enter_context(counting(host, seconds))[0] if seconds else host
@@ -80,12 +81,8 @@ def _compared(
         taken = medians({name: partial(_promote, each) for name, each in engines.items()}, times)
     places = ("the registry", seconds), ("the database", server.round_trip)
     away = " and ".join(f"{each * 1000:.0f} ms to {place}" for place, each in places)
-    more = (taken[_DATABASE] - taken[_FILES]) * 1000
-    yield (
-        f"{away}: a promotion with state.url takes "
-        f"{taken[_DATABASE] / taken[_FILES]:.2f} x one with files, {more:+.1f} ms, and "
-        f"{server.exchanges / (times + 1):.1f} exchanges with the database"
-    )
+    yield beside(f"promotion, {away}", taken[_DATABASE], "state in files", taken[_FILES])
+    yield Row(f"exchanges with the database, {away}", server.exchanges / (times + 1))
 
 
 def _with_state(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from bench.rows import Row
 from tests.bot.fake_slack import BOT_TOKEN, fake_slack
 from tests.bot.stage import ALICE, SECRET
 from tests.bot.test_serve import platform_in, post, serve, served
@@ -17,7 +18,7 @@ from web.connections import most_connections
 COUNT, ASKED = 1000, 20
 
 
-def lines() -> Iterator[str]:
+def rows() -> Iterator[Row]:
     most_connections()
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder, fake_slack() as slack:
         slack.person(ALICE, "alice@acme.com")
@@ -38,10 +39,10 @@ def lines() -> Iterator[str]:
             yield from _slowest(asked, "no connection half open")
             with half_open(url, COUNT) as connections:
                 yield from _slowest(asked, f"{COUNT} connections half open")
-                yield f"{still_open(connections)} of them still open afterwards"
+                yield Row("half-open connections that stay open", still_open(connections))
 
 
-def _slowest(asked: dict[str, Callable[[], httpx.Response]], when: str) -> Iterator[str]:
+def _slowest(asked: dict[str, Callable[[], httpx.Response]], when: str) -> Iterator[Row]:
     for name, ask in asked.items():
         seconds = []
         for _ in range(ASKED):
@@ -49,4 +50,5 @@ def _slowest(asked: dict[str, Callable[[], httpx.Response]], when: str) -> Itera
             ask().raise_for_status()
             seconds.append(time.perf_counter() - began)
         middle = sorted(seconds)[ASKED // 2]
-        yield f"{name}, {when}: p50 {middle:.3f} s, slowest {max(seconds):.3f} s"
+        yield Row(f"{name}, {when}, median", middle * 1000, "ms")
+        yield Row(f"{name}, {when}, slowest", max(seconds) * 1000, "ms")

@@ -13,11 +13,13 @@ from pathlib import Path
 import httpx
 
 from bench.platform import REPOSITORY, registry_host
-from bench.slack_ack import BOUND_SECONDS
+from bench.rows import Row
+from bench.slack_ack import acknowledgements
 from engine.bootstrap import open_engine, open_platform
 from engine.config import load_config
+from engine.ports import NO_PROGRESS
 from tests.bot.crowd import Crowd
-from tests.bot.crowd_checks import Lanes, find_problems, summary
+from tests.bot.crowd_checks import Lanes, find_problems
 from tests.bot.crowd_platform import CrowdPlatform
 from tests.bot.fake_slack import BOT_TOKEN, FakeSlack, fake_slack
 from tests.bot.stage import SECRET, eventually
@@ -46,7 +48,7 @@ class Usage:
         return cls(memory, int(status["Threads"]), len(list(Path(f"/proc/{pid}/fd").iterdir())))
 
 
-def lines(full: bool = False) -> Iterator[str]:
+def rows(full: bool = False) -> Iterator[Row]:
     lanes, depth = MANY if full else FEW
     with registry_host() as (host, folder), fake_slack() as slack:
         registry = f"{{uri: 'oci://{host}/{REPOSITORY}', auth: {{type: anonymous}}}}"
@@ -94,7 +96,7 @@ def served(
             process.kill()
 
 
-def _played(cases: Lanes, slack: FakeSlack, pid: int, url: str) -> Iterator[str]:
+def _played(cases: Lanes, slack: FakeSlack, pid: int, url: str) -> Iterator[Row]:
     every = sum(map(len, cases)) // 5
     used = [("at first", Usage.of(pid))]
 
@@ -112,28 +114,27 @@ def _played(cases: Lanes, slack: FakeSlack, pid: int, url: str) -> Iterator[str]
         began = time.monotonic()
         crowd.play(cases)
         seconds = time.monotonic() - began
-    took = sorted(crowd.took)
-    p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
     asked = sum(map(len, cases))
-    yield f"{asked} promotions asked for, {len(cases)} at once, {asked / seconds:.1f} a second"
-    yield (
-        f"{len(took)} acknowledgements: p50 {p50 / BOUND_SECONDS:.3f}, "
-        f"p99 {p99 / BOUND_SECONDS:.3f}, slowest {took[-1] / BOUND_SECONDS:.3f} of the bound of 1 s"
-    )
+    yield Row(f"promotions, {len(cases)} at once, of {asked}", asked / seconds, "a second")
+    yield from acknowledgements(crowd.took)
     for when, usage in used:
-        yield (f"{when}: {usage.memory:.0f} MiB, {usage.threads} threads, {usage.files} open files")
-    load = " ".join(f"{each:.0f}" for each in os.getloadavg())
-    yield f"load averages of the machine: {load}"
+        yield Row(f"memory {when}", usage.memory, "MiB")
+        yield Row(f"threads {when}", usage.threads)
+        yield Row(f"open files {when}", usage.files)
 
 
-def _reckoned(cases: Lanes, slack: FakeSlack, manifest: Path) -> Iterator[str]:
+def _reckoned(cases: Lanes, slack: FakeSlack, manifest: Path) -> Iterator[Row]:
     """Check the results after the server has ended, when no message is in transit."""
     config = load_config(manifest, {})
     with open_engine(config) as engine, open_platform(config, engine) as platform:
         found = find_problems(cases, platform, slack)
         if found:
             raise SystemExit("\n".join([f"{len(found)} things are wrong:", *found[:20]]))
-        yield from summary(platform, slack)
+        verified = platform.engine.verify(None, NO_PROGRESS).environments
+        yield Row("changes, each with one end and one effect", sum(map(len, cases)))
+        yield Row("messages, each posted once", len(slack.messages))
+        yield Row("edits of messages", sum(message["edits"] for message in slack.messages))
+        yield Row("verified ledger entries", sum(each.entries for each in verified))
 
 
 def _address(log: Path) -> str | None:
@@ -143,7 +144,3 @@ def _address(log: Path) -> str | None:
 
 def _end_of(log: Path) -> str:
     return log.read_text()[-2000:]
-
-
-if __name__ == "__main__":
-    print("\n".join(lines(full="--full" in sys.argv)))

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.platform import registry_host
+from bench.rows import Row
 from engine.bootstrap.background import Background
 from engine.bootstrap.server import open_record_tables, records_of
 from engine.config import Config
@@ -22,7 +23,7 @@ _ENVIRONMENTS = ("qa", "staging", "canary", "prod")
 _PLACES = {"layouts": "OCI layouts", "registry": "one docker-registry"}
 
 
-def lines() -> Iterator[str]:
+def rows() -> Iterator[Row]:
     for kind, place in _PLACES.items():
         with registry_host() as (host, _):
             command = [sys.executable, "-m", "bench.products", kind, host]
@@ -30,11 +31,12 @@ def lines() -> Iterator[str]:
         if done.returncode:
             raise RuntimeError(f"the measurement failed: {done.stderr}")
         for step, facts in json.loads(done.stdout).items():
-            yield f"{PRODUCTS} products on {place}, {step}: {facts}"
+            for unit, figure in facts.items():
+                yield Row(f"{PRODUCTS} products on {place}, {step}", figure, unit)
 
 
-def _measure(kind: str, host: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _measure(kind: str, host: str) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         # The first product pays for imports, and is not measured.
@@ -69,12 +71,13 @@ def _product(folder: Path, name: str, kind: str, host: str) -> Config:
     return product(folder, name, *_ENVIRONMENTS, registry=f'uri: "{uri}"')
 
 
-def _facts(started: float, used: float) -> str:
+def _facts(started: float, used: float) -> dict[str, float]:
     seconds = time.perf_counter() - started
-    mebibytes = (memory() - used) / PRODUCTS
-    threads = threading.active_count()
-    milliseconds = 1000 * seconds / PRODUCTS
-    return f"{milliseconds:.1f} ms and {mebibytes:.2f} MiB each, {threads} threads"
+    return {
+        "ms each": 1000 * seconds / PRODUCTS,
+        "MiB each": (memory() - used) / PRODUCTS,
+        "threads": threading.active_count(),
+    }
 
 
 def memory() -> float:

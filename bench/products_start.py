@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.platform import registry_host
 from bench.products import PRODUCTS, memory
+from bench.rows import Row
 from engine.bootstrap import open_products
 from engine.config import load_installation
 from engine.ports.telemetry import NO_METRICS
@@ -25,7 +26,7 @@ promotion:
 """
 
 
-def lines() -> Iterator[str]:
+def rows() -> Iterator[Row]:
     with ExitStack() as stack:
         registries = [stack.enter_context(registry_host()) for _ in range(_HOSTS)]
         before = [_requests(folder) for _, folder in registries]
@@ -35,9 +36,10 @@ def lines() -> Iterator[str]:
             raise RuntimeError(f"the measurement failed: {done.stderr}")
         found = json.loads(done.stdout)
         sent = [_requests(each[1]) - old for each, old in zip(registries, before, strict=True)]
-    yield f"{PRODUCTS} products on {_HOSTS} registries, start after imports: {found['start']:.2f} s"
-    yield f"{PRODUCTS} products on {_HOSTS} registries, requests per host: {max(sent)}"
-    yield f"{PRODUCTS} products on {_HOSTS} registries, memory: {found['memory']:.2f} MiB each"
+    name = f"{PRODUCTS} products on {_HOSTS} registries"
+    yield Row(f"{name}, start after imports", found["start"] * 1000, "ms")
+    yield Row(f"{name}, requests to a host", max(sent))
+    yield Row(f"{name}, memory", found["memory"], "MiB each")
 
 
 def _requests(folder: Path) -> int:

@@ -1,16 +1,17 @@
 """Compares a whole promotion with other tools that set a tag, on each kind of registry."""
 
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 
 from bench.clients import Client, oras_on_a_layout, skopeo_on_a_layout, taggers
 from bench.platform import REPOSITORY, medians, opened, promoted, registry_host
 from bench.proxy import counting
-from bench.requests import told
+from bench.requests import counted
+from bench.rows import Row, beside
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.config import load_config
 from engine.domain.policy_document import PolicyDocument
@@ -21,23 +22,23 @@ from tests.peers.go import BIN, referrers_registry
 from tests.scenarios.commands import Floe
 from tests.scenarios.engines import engine_on, promote
 
-ROUND_TRIPS = (0.0, 0.04)
+ROUND_TRIPS = (0.0, 0.01, 0.04)
 _SERVER, _COMMAND = "by a running server", "as a new command"
 _OURS = (_SERVER, _COMMAND)
 
 
-def lines(times: int = 5) -> Iterator[str]:
+def rows(times: int = 5) -> Iterator[Row]:
     with registry_host() as (host, folder):
         yield from _on("docker-registry", host, folder, times)
     if (BIN / "referrers-registry").exists():
         with referrers_registry() as host, tempfile.TemporaryDirectory() as name:
-            yield from _on("a registry with the referrers API", host, Path(name), times)
+            yield from _on("registry with the referrers API", host, Path(name), times)
     yield from _acknowledged()
     with tempfile.TemporaryDirectory() as name:
         yield from _on_a_layout(Path(name), times)
 
 
-def _on(name: str, host: str, folder: Path, times: int) -> Iterator[str]:
+def _on(name: str, host: str, folder: Path, times: int) -> Iterator[Row]:
     for version in ("v0.0.0", "v0.0.1"):
         raw.push(host, REPOSITORY, image(b"one", b"two", version.encode()), version)
     yield from _counted(name, host, folder)
@@ -48,7 +49,7 @@ def _on(name: str, host: str, folder: Path, times: int) -> Iterator[str]:
         yield from _compared(f"{name}, {seconds * 1000:.0f} ms round trip", taken)
 
 
-def _acknowledged() -> Iterator[str]:
+def _acknowledged() -> Iterator[Row]:
     """Use a stand-in: go-containerregistry has the API but does not acknowledge subjects."""
     behaviour = Behaviour(referrers_api=True, sends_oci_subject=True)
     with FakeRegistry(behaviour) as fake, tempfile.TemporaryDirectory() as folder:
@@ -56,22 +57,22 @@ def _acknowledged() -> Iterator[str]:
         fake.hold(REPOSITORY, image(b"1"), "v0.0.1")
         with opened(fake.host) as registry:
             promoted(registry, Path(folder), "v0.0.0", "dev")
-        with counting(fake.host) as (proxied, counted), opened(proxied) as registry:
+        with counting(fake.host) as (proxied, count), opened(proxied) as registry:
             promoted(registry, Path(folder), "v0.0.1", "dev")
-    yield f"a registry that acknowledges subjects: a promotion takes {told(counted)}"
+    yield from counted("registry that acknowledges subjects, promotion", count)
 
 
-def _counted(name: str, host: str, folder: Path) -> Iterator[str]:
+def _counted(name: str, host: str, folder: Path) -> Iterator[Row]:
     # The first promotion under a configuration also stores its policy.
     with opened(host) as registry:
         promoted(registry, folder, "v0.0.0", "dev")
-    with counting(host) as (proxied, counted), opened(proxied) as registry:
+    with counting(host) as (proxied, count), opened(proxied) as registry:
         promoted(registry, folder, "v0.0.1", "dev")
-    yield f"{name}: a promotion takes {told(counted)}"
+    yield from counted(f"{name}, promotion", count)
     for client, tag in taggers().items():
-        with counting(host) as (proxied, counted):
+        with counting(host) as (proxied, count):
             tag(f"{proxied}/{REPOSITORY}", "v0.0.0", "counted")
-        yield f"{name}: {client} takes {told(counted)}"
+        yield from counted(f"{name}, {client}", count)
 
 
 def _timed(host: str, folder: Path, seconds: float, times: int, first: int) -> dict[str, float]:
@@ -83,7 +84,7 @@ def _timed(host: str, folder: Path, seconds: float, times: int, first: int) -> d
         engine = stack.enter_context(engine_on(registry, folder, policy=_policy_of(floe)))
 
         # Both promote newer and newer versions, in turns.
-        versions = (f"v1.{minor}.0" for minor in count(first))
+        versions = (f"v1.{minor}.0" for minor in itertools.count(first))
 
         def serve(_: int) -> None:
             assert promote(engine, next(versions), "staging").error is None
@@ -99,14 +100,14 @@ def _timed(host: str, folder: Path, seconds: float, times: int, first: int) -> d
         return medians({_SERVER: serve, _COMMAND: command, **others}, times)
 
 
-def _on_a_layout(folder: Path, times: int) -> Iterator[str]:
+def _on_a_layout(folder: Path, times: int) -> Iterator[Row]:
     root = folder / "registry"
     layout = LayoutRegistry.create(root)
     for number in range(2 * (times + 1)):
         oci_layout.write(root, image(str(number).encode()), f"v1.{number}.0-dev")
     floe = replace(Floe.on(f"oci-layout:{root}", folder), fresh=True)
     with engine_on(layout, folder, policy=_policy_of(floe)) as engine:
-        versions = (f"v1.{minor}.0" for minor in count())
+        versions = (f"v1.{minor}.0" for minor in itertools.count())
 
         def serve(_: int) -> None:
             assert promote(engine, next(versions), "staging").error is None
@@ -121,7 +122,7 @@ def _on_a_layout(folder: Path, times: int) -> Iterator[str]:
         if not (BIN / "oras").exists():
             del others["oras tag"]
         taken = medians({_SERVER: serve, _COMMAND: command, **others}, times)
-    yield from _compared("a layout directory, no requests", taken)
+    yield from _compared("layout directory", taken)
 
 
 def _policy_of(floe: Floe) -> PolicyDocument:
@@ -129,9 +130,7 @@ def _policy_of(floe: Floe) -> PolicyDocument:
     return load_config(floe.folder / "manifest.yaml", {}).policy
 
 
-def _compared(name: str, taken: dict[str, float]) -> Iterator[str]:
+def _compared(name: str, taken: dict[str, float]) -> Iterator[Row]:
     for ours in _OURS:
-        ratios = [
-            f"{taken[ours] / taken[other]:.2f} x {other}" for other in taken if other not in _OURS
-        ]
-        yield f"{name}: a promotion {ours} takes {', '.join(ratios)}"
+        for other in [each for each in taken if each not in _OURS]:
+            yield beside(f"{name}, {ours}", taken[ours], other, taken[other])

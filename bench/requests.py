@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from bench.platform import REPOSITORY, opened, promoted, registry_host
 from bench.proxy import Asked, Count, counting
+from bench.rows import Row
 from tests.builders import image
 from tests.peers import raw
 
 PATH = ("dev", "staging", "prod")
-MOST = "at most 19 in 8"
 _BACK = "read back"
 # The purpose of each request; the second request of the same kind is a read-back.
 _PURPOSES = (
@@ -33,28 +33,29 @@ _PURPOSES = (
 )
 
 
-def lines() -> Iterator[str]:
+def rows() -> Iterator[Row]:
     with registry_host() as (host, folder):
         raw.push(host, REPOSITORY, image(b"one", b"two", b"three"), "v1.0.0")
         for target in PATH:
             with counting(host) as (proxied, count), opened(proxied) as registry:
                 promoted(registry, folder, "v1.0.0", target)
-            yield f"promote to {target}: {told(count)} ({MOST})"
+            yield from counted(f"promote to {target}", count)
         yield from _explained(count.asked, PATH[-1])
 
 
-def told(count: Count) -> str:
-    return f"{count.requests} requests in {count.waves} waves"
+def counted(name: str, count: Count) -> Iterator[Row]:
+    yield Row(f"{name}, requests", count.requests)
+    yield Row(f"{name}, waves", count.waves)
 
 
-def _explained(asked: list[Asked], target: str) -> Iterator[str]:
+def _explained(asked: list[Asked], target: str) -> Iterator[Row]:
     seen: set[str] = set()
     for each in sorted(asked, key=lambda request: request.wave):
         path = each.path.partition("?")[0].removeprefix(f"/v2/{REPOSITORY}/")
         request = f"{each.method} {path}"
         said = _BACK if request in seen else _purpose(request, target)
         seen.add(request)
-        yield f"  {each.wave}  {_short(request):42} {said}"
+        yield Row(f"`{_short(request)}`: {said}", each.wave, "(wave)")
 
 
 def _purpose(request: str, target: str) -> str:

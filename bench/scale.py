@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.platform import REPOSITORY, medians, opened, registry_host
 from bench.proxy import LATENCY_SECONDS, counting
+from bench.rows import Row, beside
 from bench.storage import TARGET, built, write_promotions
 from engine.adapters.signing.pem import generate_key
 from engine.api import Engine
@@ -28,7 +29,7 @@ _ROUNDS = {
     "rollback to one of the first, and to the newest again": 3,
 }
 _MANY_ROUNDS = 15
-_HISTORY = f"history, {FEW} entries"
+_HISTORY = "history"
 _LOG_KEY = generate_key("ed25519")
 
 
@@ -41,14 +42,14 @@ class Place:
     folder: Path
 
 
-def lines(full: bool = False) -> Iterator[str]:
+def rows(full: bool = False) -> Iterator[Row]:
     sizes = (FEW, MANY, MOST) if full else (FEW, MANY)
     with ExitStack() as stack:
         places = [stack.enter_context(_recorded(size)) for size in sizes]
         for name in _commands(FEW):
             yield from _compared(name, places)
         for place in places:
-            yield f"{_HISTORY}, {place.promotions} promotions: {_waves(_HISTORY, place)} waves"
+            yield Row(f"history, {place.promotions:,} promotions, waves", _waves(_HISTORY, place))
 
 
 @contextmanager
@@ -62,7 +63,7 @@ def _recorded(promotions: int) -> Iterator[Place]:
         yield place
 
 
-def _compared(name: str, places: list[Place]) -> Iterator[str]:
+def _compared(name: str, places: list[Place]) -> Iterator[Row]:
     few, *more = places
     requests = {place.promotions: _requests(name, place) for place in places}
     with ExitStack() as stack:
@@ -70,10 +71,9 @@ def _compared(name: str, places: list[Place]) -> Iterator[str]:
         taken = medians(works, _ROUNDS.get(name, _MANY_ROUNDS))
     for place in more:
         size = place.promotions
-        yield (
-            f"{name}, {size} promotions: {requests[size]} requests, {requests[FEW]} with {FEW}; "
-            f"{taken[str(size)] / taken[str(few.promotions)]:.2f} x the time"
-        )
+        row, peer = f"{name}, {size:,} promotions", f"with {FEW}"
+        yield beside(f"{row}, requests", requests[size], peer, requests[FEW], "")
+        yield beside(f"{row}, time", taken[str(size)], peer, taken[str(few.promotions)])
 
 
 def _requests(name: str, place: Place) -> int:

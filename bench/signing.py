@@ -8,6 +8,7 @@ from statistics import median
 from time import perf_counter
 
 from bench.platform import medians, opened, registry_host
+from bench.rows import Row, beside
 from engine.adapters.ledger.sealing import Sealing
 from engine.adapters.signing.pem import generate_key
 from engine.api import Engine
@@ -20,7 +21,7 @@ from tests.scenarios.sealed import trust
 from tests.scenarios.stamped import stamping
 from tests.tlog.logged import logging_engine
 
-_PLAIN, _CHECKPOINTS = "unsigned", "with a checkpoint"
+_PLAIN, _CHECKPOINTS = "unsigned promotion", "with a checkpoint"
 _STAMPED = "signed and with a timestamp"
 _KINDS = {"ecdsa": "signed by ECDSA P-256", "ed25519": "signed by Ed25519"}
 
@@ -39,7 +40,7 @@ class TimedAuthority(TimestampAuthority):
         return answer
 
 
-def lines(times: int = 15) -> Iterator[str]:
+def rows(times: int = 15) -> Iterator[Row]:
     with registry_host() as (host, folder), ExitStack() as stack:
         authority = stack.enter_context(TimedAuthority(folder / "tsa"))
         engines = {
@@ -62,22 +63,20 @@ def lines(times: int = 15) -> Iterator[str]:
         works = {name: partial(_promote, engine) for name, engine in engines.items()}
         taken = medians(works | {_CHECKPOINTS: checkpoint}, times)
     for name in engines:
-        more = (taken[name] - taken[_PLAIN]) * 1000
-        yield f"a promotion {name}: {taken[name] / taken[_PLAIN]:.2f} x unsigned, {more:+.1f} ms"
-    part = median(authority.taken[1:]) * 1000
-    yield f"its timestamp: one request before the first write; the authority takes {part:.1f} ms"
-    part = median(made[1:]) / taken[_PLAIN]
-    yield f"a checkpoint, which a server makes after the promotion: {part:.2f} x a promotion"
+        if name != _PLAIN:
+            yield beside(f"promotion {name}", taken[name], _PLAIN, taken[_PLAIN])
+    yield Row("answer of the authority of timestamps", median(authority.taken[1:]) * 1000, "ms")
+    yield beside("checkpoint, made after the promotion", median(made[1:]), _PLAIN, taken[_PLAIN])
     yield from _signatures()
 
 
-def _signatures() -> Iterator[str]:
+def _signatures() -> Iterator[Row]:
     for kind, name in _KINDS.items():
         signer, statement = generate_key(kind), bytes(4096)
         started = perf_counter()
         for _ in range(1000):
             signer.sign(statement)
-        yield f"one signature of 4 KiB, {name[10:]}: {perf_counter() - started:.3f} ms"
+        yield Row(f"signature of 4 KiB by {name[10:]}", perf_counter() - started, "ms")
 
 
 def _sealings(authority: TimestampAuthority) -> dict[str, Sealing | None]:

@@ -1,7 +1,6 @@
 """Acknowledgements to Slack by two servers on PostgreSQL, and by one without a database."""
 
 import itertools
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -12,6 +11,8 @@ import httpx
 
 from bench.load import served
 from bench.platform import registry_host
+from bench.rows import Row
+from bench.slack_ack import acknowledgements
 from tests.bot.crowd import Case, Crowd, Post
 from tests.bot.crowd_platform import CrowdPlatform
 from tests.bot.fake_slack import FakeSlack, fake_slack
@@ -21,27 +22,18 @@ from tests.peers import raw
 from tests.peers.postgres import postgres
 
 CHANGES, REQUESTS, AT_ONCE = 50, 600, 8
-BOUND_SECONDS = 0.3
 _PATIENCE = 180
 _STATE = "state: {url: env:FLOE_STATE_URL, schema: bench}\n"
 
 
-def lines() -> Iterator[str]:
+def rows() -> Iterator[Row]:
     with registry_host() as (host, folder):
-        alone = _Measurement(folder / "alone", host, 1).percentiles()
+        alone = _Measurement(folder / "alone", host, 1).times()
         with postgres() as database:
             environ = {"FLOE_STATE_URL": database.url}
-            shared = _Measurement(folder / "shared", host, 2, _STATE).percentiles(**environ)
-    for name, found in (("1 server without a database", alone), ("2 on PostgreSQL", shared)):
-        p50, p95, p99 = found
-        yield (
-            f"{name}: p50 {p50:.3f} s, p95 {p95:.3f} s, p99 {p99:.3f} s, "
-            f"which is {p99 / BOUND_SECONDS:.2f} of the bound"
-        )
-    ratios = [f"{two / one:.2f} x" for one, two in zip(alone, shared, strict=True)]
-    yield f"2 servers, as a multiple of 1: {', '.join(ratios)}"
-    load = " ".join(f"{each:.0f}" for each in os.getloadavg())
-    yield f"{CHANGES} changes in flight, {AT_ONCE} requests at once; load averages {load}"
+            shared = _Measurement(folder / "shared", host, 2, _STATE).times(**environ)
+    yield from acknowledgements(alone, "1 server with files, acknowledgement")
+    yield from acknowledgements(shared, "2 servers on PostgreSQL, acknowledgement")
 
 
 @dataclass(frozen=True)
@@ -53,8 +45,8 @@ class _Measurement:
     servers: int
     state: str = ""
 
-    def percentiles(self, **variables: str) -> list[float]:
-        """Return p50, p95 and p99 of the seconds until an acknowledgement."""
+    def times(self, **variables: str) -> list[float]:
+        """Return the seconds until each acknowledgement."""
         self.folder.mkdir()
         platform = self._platform()
         with ExitStack() as stack:
@@ -71,8 +63,7 @@ class _Measurement:
                 list(pool.map(crowd.send, bodies))
             if ends := _count(slack, ":end"):
                 raise SystemExit(f"{ends} changes ended during the measurement")
-        took = sorted(crowd.took)
-        return [took[int(len(took) * share)] for share in (0.5, 0.95, 0.99)]
+        return crowd.took
 
     @property
     def _gate(self) -> Path:
@@ -142,7 +133,3 @@ def _bodies(case: Case) -> Iterator[dict[str, object]]:
 
 def _count(slack: FakeSlack, kind: str) -> int:
     return sum(block_ids(message)[0].endswith(kind) for message in slack.messages)
-
-
-if __name__ == "__main__":
-    print("\n".join(lines()))

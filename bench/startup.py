@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.platform import medians
+from bench.rows import Row, beside
 from tests.builders import image
 from tests.peers import oci_layout
 from tests.scenarios.commands import Floe
@@ -17,7 +18,7 @@ NEEDED = "import click, pydantic, httpx"
 DRY_RUN = ("platform", "promote", "v1.0.0", "--to", "staging", "--dry-run")
 
 
-def lines() -> Iterator[str]:
+def rows() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         oci_layout.write(folder / "registry", image(), "v1.0.0-dev")
@@ -26,13 +27,13 @@ def lines() -> Iterator[str]:
             {
                 "click": lambda _: _imported("click", folder),
                 "usage": lambda _: _successful(floe, "--help"),
-                "needed": lambda _: _imported("click, pydantic, httpx", folder),
+                "needed": lambda _: _imported(NEEDED.removeprefix("import "), folder),
                 "dry run": lambda _: _successful(floe, *DRY_RUN),
             },
             TIMES,
         )
-    yield f"floe --help: {taken['usage'] / taken['click']:.2f} x `import click` (at most 3)"
-    yield f"floe platform promote --dry-run: {taken['dry run'] / taken['needed']:.2f} x `{NEEDED}`"
+    yield beside("floe --help", taken["usage"], "import click", taken["click"])
+    yield beside("floe platform promote --dry-run", taken["dry run"], NEEDED, taken["needed"])
 
 
 def _imported(modules: str, folder: Path) -> None:

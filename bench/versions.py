@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.platform import REPOSITORY, medians, opened, registry_host
 from bench.proxy import counting
+from bench.rows import Row, beside
 from bench.storage import Storage
 from tests.builders import image
 from tests.peers.go import BIN
@@ -20,11 +21,11 @@ _ROUNDS = 7
 _PAGE = 20
 
 
-def lines() -> Iterator[str]:
+def rows() -> Iterator[Row]:
     for size in (FEW, MANY):
         with registry_host() as (host, folder), tempfile.TemporaryDirectory() as name:
             write_tags(folder / "storage", size)
-            yield from (f"{size} tags: {each}" for each in _measured(host, Path(name)))
+            yield from _measured(host, Path(name), f"{size:,} tags")
 
 
 def write_tags(root: Path, count: int) -> None:
@@ -35,7 +36,7 @@ def write_tags(root: Path, count: int) -> None:
     storage.manifest(artifact.manifest, *(f"v1.{number}.0-dev" for number in range(count)))
 
 
-def _measured(host: str, folder: Path) -> Iterator[str]:
+def _measured(host: str, folder: Path, size: str) -> Iterator[Row]:
     floe = replace(Floe.on(f"oci://{host}/{REPOSITORY}", folder), fresh=True)
     line = "floe platform promote v1.5"
     shell = {"_FLOE_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": "3"}
@@ -57,10 +58,10 @@ def _measured(host: str, folder: Path) -> Iterator[str]:
         works["listing and first page, in a server"] = listed
         works["search for a key press, in a server"] = lambda _: reader.search("v1.5", 100, 9)
         taken = medians(works, _ROUNDS)
-    for name in works.keys() - peers.keys():
-        ratios = ", ".join(f"{taken[name] / taken[peer]:.3f} x `{peer}`" for peer in peers)
-        yield f"{name}: {ratios}"
-    yield f"the tags cost {_requests(host, folder)} request"
+    for name in [name for name in works if name not in peers]:
+        for peer in peers:
+            yield beside(f"{size}, {name}", taken[name], peer, taken[peer])
+    yield Row(f"{size}, requests to list them", _requests(host, folder))
 
 
 def _requests(host: str, folder: Path) -> int:

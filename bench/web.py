@@ -1,4 +1,4 @@
-"""The first page and the history with 10,000 records, relative to 100."""
+"""The first page, the history and the search with many records, relative to 100."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,9 @@ from uuid import UUID
 
 import httpx
 
-from bench.platform import REPOSITORY, opened, registry_host
+from bench.platform import REPOSITORY, registry_host
+from bench.rows import Row, beside
+from bench.storage import Storage
 from engine.adapters.ledger.encoding import decode, encode, head_tag, sequence_tag
 from engine.bootstrap import open_products
 from engine.config import load_config
@@ -19,7 +21,7 @@ from engine.domain.ledger import ChainEnd, LedgerEntry, draft_after
 from engine.domain.manifest import Manifest
 from engine.domain.product import UNNAMED
 from engine.domain.record import PromotionRecord
-from engine.ports import Registry
+from engine.ports.record_cache import CachedRange
 from engine.ports.telemetry import NO_METRICS
 from tests.builders import image
 from tests.domain.records import AT, a_promotion
@@ -27,7 +29,7 @@ from tests.peers import raw
 from tests.web.serving import serving
 from web.lifecycle import open_web
 
-FEW, MANY = 100, 10_000
+FEW, MANY, MOST = 100, 10_000, 100_000
 _ROUNDS, _ASKED, _AT_ONCE = 5, 100, 4
 # The number of different records; the chain repeats them in ten thousand entries.
 _DIFFERENT = 50
@@ -35,7 +37,8 @@ _PAGES = {
     "first page": "/",
     # A fixed number of rows, so that only the history's length differs.
     "history": "/history?limit=10",
-    "filtered": "/history?limit=10&environment=staging&kind=promotion",
+    "history of one environment and kind": "/history?limit=10&environment=staging&kind=promotion",
+    "search": "/history?limit=10&search=v1.0.49",
 }
 _MANIFEST = """
 apiVersion: floe.dev/v1
@@ -53,14 +56,14 @@ class Pace:
     p99: float
 
 
-def lines() -> Iterator[str]:
-    with _running(FEW) as few, _running(MANY) as many:
+def rows(full: bool = False) -> Iterator[Row]:
+    records = MOST if full else MANY
+    with _running(FEW) as few, _running(records) as many:
         for name, path in _PAGES.items():
             before, after = _paces(few + path, many + path)
-            yield (
-                f"{name}: {after.rate / before.rate:.2f} x the requests a second with {MANY} "
-                f"records than with {FEW}, p99 {after.p99 / before.p99:.2f} x"
-            )
+            row, peer = f"{name} with {records:,} records", f"with {FEW}"
+            yield beside(f"{row}, time per request", 1 / after.rate, peer, 1 / before.rate)
+            yield beside(f"{row}, p99", after.p99, peer, before.p99)
 
 
 @contextmanager
@@ -72,10 +75,10 @@ def _running(records: int) -> Iterator[str]:
 @contextmanager
 def served(host: str, folder: Path, records: int) -> Iterator[str]:
     """Serve a page whose copy of the ledger is complete; yield its URL."""
-    with opened(host) as registry:
-        artifact = image(b"common")
-        raw.push(host, REPOSITORY, artifact, "latest-staging")
-        _write_ledger(registry, records, artifact.manifest)
+    artifact = image(b"common")
+    raw.push(host, REPOSITORY, artifact, "latest-staging")
+    entries = _ledger(records, artifact.manifest)
+    _write_head(Storage(folder / "storage"), entries[-1])
     file = folder / "manifest.yaml"
     file.write_text(_MANIFEST % (host, REPOSITORY))
     config = load_config(file, {})
@@ -85,35 +88,34 @@ def served(host: str, folder: Path, records: int) -> Iterator[str]:
         serving(app) as url,
     ):
         kept = app.extensions["floe"].sites[UNNAMED].records
+        # Reading so many records from a registry is another measurement, and takes minutes.
+        whole = CachedRange(1, records, entries[-1].digest, None)
+        kept.store.forget("staging")
+        assert kept.store.extend("staging", entries, None, whole)
         while not kept.refresh():
             pass
+        assert kept.store.cached_ranges()["staging"] == whole
         yield url
 
 
-def _write_ledger(registry: Registry, records: int, artifact: Manifest) -> None:
-    """Write a ledger of staging with `records` promotions, in parallel."""
+def _ledger(records: int, artifact: Manifest) -> list[LedgerEntry]:
     kinds = [_record(number, artifact) for number in range(_DIFFERENT)]
-    for record in kinds:
-        registry.open_upload().finish(record.to_bytes())
-    head: LedgerEntry | None = None
     entries: list[LedgerEntry] = []
     for number in range(records):
         draft = draft_after(
-            ChainEnd(head),
+            ChainEnd(entries[-1] if entries else None),
             kinds[number % _DIFFERENT],
             artifact.descriptor,
             lambda link: entries[link.sequence - 1],
         )
-        head = decode(encode(draft)[0], draft.record)
-        entries.append(head)
-    with ThreadPoolExecutor(8) as pool:
-        puts = pool.map(
-            lambda e: registry.put(e.manifest, sequence_tag(e.environment, e.sequence)), entries
-        )
-        for _ in puts:
-            pass
-    if head is not None:
-        registry.put(head.manifest, head_tag(head.environment))
+        entries.append(decode(encode(draft)[0], draft.record))
+    return entries
+
+
+def _write_head(storage: Storage, head: LedgerEntry) -> None:
+    storage.blob(head.record.to_bytes())
+    tags = head_tag(head.environment), sequence_tag(head.environment, head.sequence)
+    storage.manifest(head.manifest, *map(str, tags))
 
 
 def _record(number: int, artifact: Manifest) -> PromotionRecord:
@@ -153,7 +155,3 @@ def _crowd(url: str) -> list[float]:
 
 def _p99(took: list[float]) -> float:
     return sorted(took)[int(len(took) * 0.99)]
-
-
-if __name__ == "__main__":
-    print("\n".join(lines()))

@@ -6,6 +6,7 @@ from time import process_time
 
 from dateutil.rrule import rruleset, rrulestr
 
+from bench.rows import Row, beside
 from engine.domain.recurrence import Recurrence
 from engine.domain.windows import HORIZON, Schedule, Window, WindowKind
 
@@ -26,15 +27,13 @@ _SETS = {
 }
 
 
-def lines() -> Iterator[str]:
+def rows() -> Iterator[Row]:
     for name, given in _SETS.items():
         windows = tuple(_windows(*given))
         found = _best(lambda windows=windows: Schedule("promote", windows).outlook(_NOW))
         peer = _best(lambda windows=windows: _expand(windows))
-        yield (
-            f"{_COUNT} windows over two years, {name}: {found:.1f} ms (goal: 10), "
-            f"{found / peer:.2f} of an expansion by dateutil"
-        )
+        yield Row(f"{_COUNT} windows over two years, {name}", found, "ms")
+        yield beside(f"the same, {name}", found / 1000, "expansion by dateutil", peer / 1000)
 
 
 def _windows(rule: str, first: str, distance: timedelta, hours: int) -> Iterator[Window]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from docs.reference.api import api_page
 from docs.reference.cli import cli_page
+from docs.reference.figures import page_with_figures
 from docs.reference.manifest import manifest_page, server_page
 from docs.reference.outputs import outputs_page, outputs_schema
 from docs.reference.rooms import page_with_picture
@@ -17,6 +18,7 @@ PAGES = {
     "outputs.md": outputs_page,
     "api.md": api_page,
     "../architecture.md": lambda: page_with_picture((FOLDER / "../architecture.md").read_text()),
+    "../performance.md": lambda: page_with_figures((FOLDER / "../performance.md").read_text()),
     "../schema/outputs.json": lambda: (
         json.dumps(outputs_schema(), indent=2, ensure_ascii=False) + "\n"
     ),

@@ -19,7 +19,17 @@ _STEP = re.compile(
     r"^`(?P<file>[\w./]+)`\n\n```(?P<kind>diff|python)\n(?P<text>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
-_COPIED = ("bot", "cli", "docs", "engine", "tests", "web", "CHANGELOG.md", "pyproject.toml")
+_COPIED = (
+    "bench",
+    "bot",
+    "cli",
+    "docs",
+    "engine",
+    "tests",
+    "web",
+    "CHANGELOG.md",
+    "pyproject.toml",
+)
 
 
 @pytest.fixture(scope="module")
