@@ -87,13 +87,23 @@ class SlackApi:
     def call(self, method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Call a writing method; SlackCallError if Slack refuses it or does not answer."""
         _log_limit_violations(method, arguments)
-        return self._request(method, writes=True, json=dict(arguments))
+        return self._request(method, writes=True, json=dict(arguments))[0]
 
     def read(self, method: str, **parameters: str | int | bool) -> dict[str, Any]:
         """Call a reading method, which takes no JSON."""
-        return self._request(method, writes=False, params=parameters)
+        return self._request(method, writes=False, params=parameters)[0]
 
-    def _request(self, method: str, *, writes: bool, **content: Any) -> dict[str, Any]:
+    def granted_scopes(self) -> tuple[str, frozenset[str] | None]:
+        """The name of the workspace, and the scopes of the token if Slack sends them."""
+        data, headers = self._request("auth.test", writes=False)
+        listed = {name.lower(): value for name, value in headers.items()}.get("x-oauth-scopes")
+        scopes = None if listed is None else frozenset(listed.replace(",", " ").split())
+        return str(data.get("team") or data.get("team_id") or ""), scopes
+
+    def _request(
+        self, method: str, *, writes: bool, **content: Any
+    ) -> tuple[dict[str, Any], Mapping[str, str]]:
+        """The answer to a call, and its headers."""
         try:
             response = self._client.api_call(method, **content)
         except SlackApiError as error:
@@ -109,7 +119,7 @@ class SlackApi:
         if not isinstance(data, dict):
             raise SlackCallError("no JSON", temporary=True, outcome_unknown=writes)
         self.contact.unanswered = 0
-        return data
+        return data, response.headers
 
     def respond(self, url: str, arguments: Mapping[str, Any]) -> None:
         """Answer one person through a response_url; SlackCallError if Slack refuses it."""

@@ -82,6 +82,7 @@ floe = LazyGroup(
         "login": ("cli.commands.login:login", "Sign in with an OpenID provider."),
         "logout": ("cli.commands.login:logout", "Forget a sign-in."),
         "whoami": ("cli.commands.whoami:whoami", "Show your identity and your rights."),
+        "doctor": ("cli.commands.doctor:doctor", "Try the settings on the real systems."),
         "serve": ("cli.serve:serve", "Run the web page and the Slack bot."),
         "completion": ("cli.commands.completion:completion", "Print a shell completion script."),
     },

@@ -18,6 +18,7 @@ from engine.responses.change import ChangeResponse, ChangesResponse, GateOutputR
 from engine.responses.checkpoints import CheckpointsResponse, ExportResponse
 from engine.responses.common import ErrorResponse, FailureResponse
 from engine.responses.deployments import ReportedResponse, RolloutResponse
+from engine.responses.doctor import DoctorResponse
 from engine.responses.dora import DoraResponse
 from engine.responses.freeze import (
     AcknowledgeResponse,
@@ -100,6 +101,7 @@ ANSWERS: dict[str, tuple[Any, ...]] = {
     "login": (WhoamiResponse,),
     "logout": (WhoamiResponse,),
     "whoami": (WhoamiResponse,),
+    "doctor": (DoctorResponse,),
     "platform promote": (PromotionResponse,),
     "platform rollback": (RollbackResponse,),
     "platform lock": (LockResponse,),

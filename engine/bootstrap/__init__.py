@@ -1,4 +1,4 @@
-"""Builds an engine from manifest.yaml; the only package that imports adapters."""
+"""Builds an engine from manifest.yaml; the only package that imports adapters, beside doctor."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -5,6 +5,7 @@ import resource
 from contextlib import ExitStack
 from importlib import import_module
 from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -36,6 +37,9 @@ from engine.ports.state import NO_CLAIMS
 from engine.ports.telemetry import NO_TRACER, Metrics, Tracer
 from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
 
+if TYPE_CHECKING:
+    from engine.adapters.registry.remote.registry import DistributionRegistry
+
 # Sections of manifest.yaml with secrets that only some commands need.
 AUDIT = "artifacts.promotion.audit"
 SECONDARIES = "artifacts.promotion.secondary_registries"
@@ -45,15 +49,22 @@ WEBHOOKS = "artifacts.promotion.webhooks"
 def registry_of(settings: RemoteRegistry | EmbeddedRegistry, shared: Shared) -> Registry:
     if isinstance(settings, EmbeddedRegistry):
         return LayoutRegistry(settings.layout)
+    return remote_registry(settings, shared.transport(settings))
+
+
+def remote_registry(settings: RemoteRegistry, transport: Any = None) -> "DistributionRegistry":
+    """Open a registry, over connections of its own unless there is a `transport`."""
     # Imported only for a remote registry: the HTTP client is slow to import.
     remote = import_module("engine.adapters.registry.remote.factory")
-    registry: Registry = remote.open_registry(
+    registry: DistributionRegistry = remote.open_registry(
         settings.host,
         settings.repository,
         credentials=_credentials(settings.credentials),
         scheme=settings.scheme,
         timeout_seconds=settings.timeout_seconds,
-        transport=shared.transport(settings),
+        ca_file=settings.ca_file,
+        verify=settings.verify,
+        transport=transport,
     )
     return registry
 
@@ -89,17 +100,24 @@ def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | N
     audit = config.audit
     if isinstance(audit, OciAudit) or config.unset(AUDIT):
         return None
-    settings = AuditSettings(
+    loading = import_module("engine.adapters.audit.loading")
+    backend: AuditBackendPlugin = loading.open_backend(audit.backend, audit_settings(config))
+    stack.callback(backend.close)
+    return backend
+
+
+def audit_settings(config: Config) -> AuditSettings:
+    """The settings of the audit backend; ConfigError if they lack a secret."""
+    audit = config.audit
+    if isinstance(audit, OciAudit):
+        raise ConfigError("artifacts.promotion.audit is not configured")
+    return AuditSettings(
         base=config.file.absolute().parent,
         options=audit.options,
         url=_url(audit),
         path=audit.path if isinstance(audit, DatabaseAudit) else None,
         product=config.product,
     )
-    loading = import_module("engine.adapters.audit.loading")
-    backend: AuditBackendPlugin = loading.open_backend(audit.backend, settings)
-    stack.callback(backend.close)
-    return backend
 
 
 def webhook_sender_of(config: Config, metrics: Metrics) -> WebhookSender:

@@ -98,7 +98,16 @@ def migrate_state(config: ServerConfig, others: Mapping[str, Sequence[str]]) -> 
     """
     if config.state_url is None:
         raise ConfigError("state.url is not set: files are migrated when they are opened")
-    kinds = {
+    tables: dict[str, Any] = {
+        kind: shared_tables(config, kind, migrations)
+        for kind, migrations in table_kinds(others).items()
+    }
+    return {kind: each.migrate() for kind, each in sorted(tables.items())}
+
+
+def table_kinds(others: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    """Return the migrations of all tables in PostgreSQL, also those of `others`, by kind."""
+    return {
         "changes": MIGRATIONS,
         "entries": import_module("engine.adapters.store.entry_claims").MIGRATIONS,
         "leases": import_module("engine.adapters.state.database_leases").MIGRATIONS,
@@ -108,10 +117,6 @@ def migrate_state(config: ServerConfig, others: Mapping[str, Sequence[str]]) -> 
         "sessions": import_module("engine.adapters.store.ended_sessions").MIGRATIONS,
         **others,
     }
-    tables: dict[str, Any] = {
-        kind: shared_tables(config, kind, migrations) for kind, migrations in kinds.items()
-    }
-    return {kind: each.migrate() for kind, each in sorted(tables.items())}
 
 
 def shared_secret(config: ServerConfig, name: str) -> bytes | None:

@@ -20,11 +20,13 @@ Document = dict[str, Any]
 _UNKNOWN: Document = {
     "success": False,
     "dry_run": False,
+    "written": False,
     "outcome": Ending.FAILED,
     "approvals_missing": 0,
     **dict.fromkeys(
         (
             "checkpoints",
+            "diagnoses",
             "environments",
             "files",
             "findings",

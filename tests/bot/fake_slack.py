@@ -235,8 +235,8 @@ def _opened(channel: str) -> str:
 
 
 @contextmanager
-def fake_slack() -> Iterator[FakeSlack]:
-    slack = FakeSlack()
+def fake_slack(slack: FakeSlack | None = None) -> Iterator[FakeSlack]:
+    slack = slack or FakeSlack()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,13 +1,14 @@
 """The s3 audit backend: one write-once object per record, in any object store (FR-025b)."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from html import unescape
 from itertools import islice
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 import obstore
@@ -22,11 +23,15 @@ from engine.domain.record import AnyRecord, record_from_bytes
 from engine.domain.text import mask_secrets, printable
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 
+if TYPE_CHECKING:
+    from obstore import SignCapableStore
+
 _MAX_ERROR = 64 * 1024
 # The error body of S3 and compatible stores.
 _REASON = re.compile(r"<Code>([^<]{1,100})</Code>(?:[^<]*<Message>([^<]{1,300})</Message>)?")
 _MAX_RECORD = 16 * 1024 * 1024
 _READERS = 8
+_SIGNED = timedelta(minutes=1)
 _PORTION = 100
 # Stores list only forwards, so the newest records are searched in growing steps back in time.
 _FIRST_STEP = timedelta(hours=1)
@@ -105,6 +110,15 @@ class ObjectAudit(AuditBackendPlugin):
         with ThreadPoolExecutor(_READERS, thread_name_prefix="audit") as pool:
             while portion := list(islice(names, _PORTION)):
                 yield from pool.map(self._record, portion)
+
+    def sign_newest(self, environments: Iterable[str]) -> tuple[str, str] | None:
+        """The name of a newest record with a URL for its HEAD; None without records."""
+        for environment in environments:
+            for name in self._newest(environment, 1):
+                with self._translated("sign a URL for", name):
+                    store = cast("SignCapableStore", self._store)
+                    return name, obstore.sign(store, "HEAD", name, _SIGNED)
+        return None
 
     def _list(self, environment: str) -> Iterator[str]:
         with self._translated("list", environment):

@@ -76,7 +76,7 @@ class Issuer:
             raise IdentityUnavailableError(self._failure)
         self._fetched_at = self._clock()
         try:
-            keys = self._fetch_keys()
+            keys = self.fetch_keys()
         except DocumentError as error:
             self._failure = (
                 f"identity could not be checked, so nothing was done: issuer {self.url} {error}; "
@@ -88,8 +88,12 @@ class Issuer:
         self._cached = _KeySet(keys, self._clock())
         return self._cached
 
-    def _fetch_keys(self) -> tuple[Key, ...]:
-        """Fetch the keys by discovery (OpenID Connect Discovery 1.0, section 4)."""
+    def fetch_keys(self) -> tuple[Key, ...]:
+        """
+        Fetch the keys by discovery (OpenID Connect Discovery 1.0, section 4), and cache nothing.
+
+        DocumentError if that fails.
+        """
         local = self.url.startswith("http://")
         base = secure_url(self.url, loopback=local).rstrip("/")
         document = self._fetch(f"{base}/.well-known/openid-configuration")

@@ -39,9 +39,9 @@ class ReferrersApi:
         self._exists: bool | None = None
 
     @property
-    def works(self) -> bool:
-        """Whether a request has proven that the API exists."""
-        return self._exists is True
+    def works(self) -> bool | None:
+        """Whether the API exists; None before a request has shown it."""
+        return self._exists
 
     def exists(self, subject: Digest, deadline: Deadline, *, acknowledged: bool) -> bool:
         """Whether the API lists the referrers that were just stored for `subject`."""

@@ -7,7 +7,8 @@ https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
 import logging
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import BinaryIO, Self
+from importlib import import_module
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 import httpx
 
@@ -40,6 +41,9 @@ from engine.domain.errors import (
 from engine.domain.identity import UserCheck
 from engine.domain.manifest import Descriptor, Manifest
 from engine.ports.registry import at_once
+
+if TYPE_CHECKING:
+    from engine.adapters.registry.remote.probe import RegistryProbe
 
 _log = logging.getLogger(__name__)
 _INDEX_WRITES = 3
@@ -117,6 +121,15 @@ class DistributionRegistry:
             no_user = UserCheck(False, f"registry {host} has accepted no user name and password")
             self._user_check = self._session.check_user(deadline) or no_user
         return self._user_check
+
+    def probe(self) -> "RegistryProbe":
+        """Probe the features of this registry with the same credentials."""
+        # Only `floe doctor` needs it.
+        module = import_module("engine.adapters.registry.remote.probe")
+        probe: RegistryProbe = module.RegistryProbe(
+            self._session, self._base, self._url, self._timeout_seconds
+        )
+        return probe
 
     def close(self) -> None:
         self._session.close()
