@@ -2,6 +2,7 @@
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +11,9 @@ from cli.stdio import remark, show_passing, wants_colour
 from engine.domain.change import ChangeState
 from engine.domain.gate import GateKind, GateResult, GateStatus
 from engine.domain.text import last_lines, printable
-from engine.responses.change import ChangeResponse
+
+if TYPE_CHECKING:
+    from engine.responses.change import ChangeResponse
 
 _BYTES = "bytes"
 _BAR_WIDTH = 20
@@ -76,7 +79,7 @@ class TerminalProgress:
     def check_cancelled(self) -> None:
         """Ctrl-C ends a command by itself."""
 
-    def waiting(self, change: ChangeResponse, seconds_left: float) -> None:
+    def waiting(self, change: "ChangeResponse", seconds_left: float) -> None:
         """Show the state of `change`; where lines stay, once and again after each approval."""
         known = (change.state, len(change.approvals))
         text = (

@@ -12,7 +12,6 @@ from cli.errors import AnsweringCommand, Words
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
 from cli.remote.selection import through_server
-from cli.render.change import render_promotion
 from cli.render.common import failure
 from cli.render.promotion import NOT_DONE, render_dry_run
 from engine.bootstrap import ACTING, local_operator, open_engine
@@ -22,7 +21,6 @@ from engine.domain.overrides import Overrides
 from engine.domain.parsing import parse_incident, parse_promotion_request
 from engine.domain.plan import GateMode
 from engine.domain.trace import trace_id
-from engine.responses.change import ChangeResponse
 from engine.responses.promotion import PromotionInput, PromotionResponse
 
 
@@ -128,7 +126,9 @@ def _promote(typed: PromotionInput, manifest: ProductChoice, mode: GateMode, wai
             return render_dry_run(PromotionResponse.of_dry_run(typed, plan))
         # A dry run needs no changes, and does not wait until they are loaded.
         from cli.approval import submit_and_wait
+        from cli.render.change import render_promotion
         from engine.bootstrap import carry_out
+        from engine.responses.change import ChangeResponse
 
         needed = engine.path.environment(request.target).approvals.required
         if needed and not request.break_glass:

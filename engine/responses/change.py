@@ -156,6 +156,32 @@ class ChangeResponse(Response):
     def open(self) -> bool:
         return self.state in OPEN
 
+    def shared_fields(self, done: Ending) -> Document:
+        """The fields that the answers to a promotion and to a rollback share."""
+        outcome = done if self.outcome is Ending.PROMOTED else self.outcome
+        took_effect = self.success and not self.unchanged
+        return {
+            "success": self.success,
+            "outcome": Ending.UNCHANGED if self.success and self.unchanged else outcome,
+            "change_id": self.change_id or None,
+            "artifact_digest": self.digest,
+            **fields_of_previous(self.previous),
+            "operator": self.requester.name,
+            "authorized_via": _authorized_via(self),
+            "impact_analysis": self.impact,
+            "delta": self.delta,
+            "approvals_missing": self.missing_approvals if self.open else 0,
+            "tags": [self.artifact_tag, f"latest-{self.target}"] if took_effect else [],
+            "findings": self.findings,
+            "signature": self.signature,
+            "registry_sync": self.registry_sync,
+            "warnings": self.warnings,
+            # The record has the trace ID of the first request, too.
+            "trace_id": self.trace_id,
+            "anchor": self.anchor,
+            "error": self.error,
+        }
+
 
 class TimelineEvent(Response):
     """One event of a change."""
@@ -227,33 +253,6 @@ def error_of(change: Change) -> PromotionError | None:
 def _open_rules(change: Change) -> str:
     rules = "; ".join(rule.described for rule in change.open_rules)
     return f" ({rules})" if rules else ""
-
-
-def fields_of_change(change: ChangeResponse, done: Ending) -> Document:
-    """The fields that the answers to a promotion and to a rollback share."""
-    outcome = done if change.outcome is Ending.PROMOTED else change.outcome
-    took_effect = change.success and not change.unchanged
-    return {
-        "success": change.success,
-        "outcome": Ending.UNCHANGED if change.success and change.unchanged else outcome,
-        "change_id": change.change_id or None,
-        "artifact_digest": change.digest,
-        **fields_of_previous(change.previous),
-        "operator": change.requester.name,
-        "authorized_via": _authorized_via(change),
-        "impact_analysis": change.impact,
-        "delta": change.delta,
-        "approvals_missing": change.missing_approvals if change.open else 0,
-        "tags": [change.artifact_tag, f"latest-{change.target}"] if took_effect else [],
-        "findings": change.findings,
-        "signature": change.signature,
-        "registry_sync": change.registry_sync,
-        "warnings": change.warnings,
-        # The record has the trace ID of the first request, too.
-        "trace_id": change.trace_id,
-        "anchor": change.anchor,
-        "error": change.error,
-    }
 
 
 def _authorized_via(change: ChangeResponse) -> str | None:

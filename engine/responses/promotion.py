@@ -1,7 +1,7 @@
 """The answer to a promotion."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field
 
@@ -10,7 +10,6 @@ from engine.domain.overrides import NO_OVERRIDES, Overrides, used_overrides
 from engine.domain.plan import Effect, Plan
 from engine.domain.record_base import UtcTime
 from engine.domain.result import Ending
-from engine.responses.change import ChangeResponse, fields_of_change
 from engine.responses.common import (
     AnchorText,
     ApprovalsMissing,
@@ -40,6 +39,9 @@ from engine.responses.common import (
     end_of_plan,
     fields_of_plan,
 )
+
+if TYPE_CHECKING:
+    from engine.responses.change import ChangeResponse
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,11 @@ class PromotionResponse(Response):
         return cls.build(**(_input(typed) | _planned(plan) | end_of_plan(plan, ending)))
 
     @classmethod
-    def of_change(cls, typed: PromotionInput, change: ChangeResponse) -> Self:
+    def of_change(cls, typed: PromotionInput, change: "ChangeResponse") -> Self:
         """The answer to a promotion from its change, open or ended."""
         planned_tag = f"{change.version}-{change.target}" if change.open else None
         return cls.build(
-            **(_input(typed) | fields_of_change(change, Ending.PROMOTED)),
+            **(_input(typed) | change.shared_fields(Ending.PROMOTED)),
             promotion_id=change.record_id,
             artifact_tag=change.artifact_tag or planned_tag,
             gate_results=change.gate_results,

@@ -1,7 +1,7 @@
 """The answer to a rollback."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import Field
 
@@ -9,7 +9,6 @@ from engine.domain.errors import PromotionError
 from engine.domain.plan import Effect, Plan
 from engine.domain.record_base import UtcTime
 from engine.domain.result import Ending
-from engine.responses.change import ChangeResponse, fields_of_change
 from engine.responses.common import (
     AnchorText,
     ApprovalsMissing,
@@ -37,6 +36,9 @@ from engine.responses.common import (
     end_of_plan,
     fields_of_plan,
 )
+
+if TYPE_CHECKING:
+    from engine.responses.change import ChangeResponse
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,10 @@ class RollbackResponse(Response):
         return cls.build(**(_input(typed) | fields_of_plan(plan) | end_of_plan(plan, ending)))
 
     @classmethod
-    def of_change(cls, typed: RollbackInput, change: ChangeResponse) -> Self:
+    def of_change(cls, typed: RollbackInput, change: "ChangeResponse") -> Self:
         """The answer to a rollback from its change, open or ended."""
         return cls.build(
-            **(_input(typed) | fields_of_change(change, Ending.ROLLED_BACK)),
+            **(_input(typed) | change.shared_fields(Ending.ROLLED_BACK)),
             rollback_id=change.record_id,
             artifact_tag=change.artifact_tag,
             rolled_back_at=change.recorded_at,
