@@ -20,7 +20,7 @@ from tests.peers import oci_layout, raw
 from tests.peers.fake_registry import Behaviour, FakeRegistry
 from tests.peers.go import BIN, referrers_registry
 from tests.scenarios.commands import Floe
-from tests.scenarios.engines import engine_on, promote
+from tests.scenarios.engines import engine_on, promote, with_parts
 
 ROUND_TRIPS = (0.0, 0.01, 0.04)
 _SERVER, _COMMAND = "by a running server", "as a new command"
@@ -81,7 +81,8 @@ def _timed(host: str, folder: Path, seconds: float, times: int, first: int) -> d
         place = stack.enter_context(counting(host, seconds))[0] if seconds else host
         floe = replace(Floe.on(f"oci://{place}/{REPOSITORY}", folder), fresh=True)
         registry = stack.enter_context(opened(place))
-        engine = stack.enter_context(engine_on(registry, folder, policy=_policy_of(floe)))
+        local = stack.enter_context(engine_on(registry, folder, policy=_policy_of(floe)))
+        engine = with_parts(local, background=True)
 
         # Both promote newer and newer versions, in turns.
         versions = (f"v1.{minor}.0" for minor in itertools.count(first))

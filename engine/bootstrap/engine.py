@@ -105,6 +105,7 @@ def _engine(
         attestations=LazyAttestations(registry, sealing.trusted),
         statements=_statements_of(config, registry, ledger, leases, sealing),
         calendars=calendars_of(config),
+        background=served,
     )
     return Engine(runner, threads.work)
 

@@ -1,7 +1,7 @@
 """Write tags and records. The only module that writes to the registry and the ledger."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from concurrent.futures import Executor as Pool
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -26,10 +26,11 @@ from engine.domain.scan import FINDINGS_TYPE, findings_tag
 from engine.domain.state import EMPTY
 from engine.domain.status import EnvironmentStatus
 from engine.domain.text import printable
+from engine.execution.listing import start_listing
 from engine.ports import EntryClaims, Leases, Ledger, Registry, Upload
 from engine.ports.audit_backend import AuditBackendPlugin
 from engine.ports.registry import at_once
-from engine.ports.state import NO_CLAIMS, REFERRERS_LEASE
+from engine.ports.state import NO_CLAIMS
 from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
 
 _log = logging.getLogger(__name__)
@@ -42,7 +43,8 @@ class Executor:
     """
     Writes in the one order in which a crash is harmless: immutable tag, audit backend, the claim of
     the entry in a shared database, the tag of the entry (the commit), then the head hint and
-    `latest`. The caller holds the lease of the environment.
+    `latest`. The caller holds the lease of the environment. With `background`, the list of
+    referrers is read back after the change ended.
     """
 
     registry: Registry
@@ -53,6 +55,7 @@ class Executor:
     audit_backend: AuditBackendPlugin | None = None
     webhook_sender: WebhookSender = NO_WEBHOOKS
     claims: EntryClaims = NO_CLAIMS
+    background: bool = False
 
     def change(
         self,
@@ -239,7 +242,8 @@ class Executor:
         # docker-registry does not see a manifest while it is being tagged again, and then refuses
         # an index that lists it.
         ready = hint.result if hint else at_once
-        listed = self.pool.submit(self._attach, entry, ready) if entry else None
+        places = (self.pool, self.leases, self.ledger)
+        listed = start_listing(*places, entry, ready, self.background) if entry else None
         for write in writes:
             if not write.immutable:
                 self.registry.put(write.manifest, write.tag)
@@ -247,17 +251,10 @@ class Executor:
                     hint.result()
                 self._read_back(write)
                 _log.info("moved %s to %s", write.tag, write.digest)
-        for waiting in (hint, listed):
-            if waiting:
-                waiting.result()
-
-    def _attach(self, entry: LedgerEntry, ready: Callable[[], object]) -> None:
-        try:
-            with self.leases.hold(REFERRERS_LEASE):
-                self.ledger.attach(entry, ready)
-        except PromotionError as error:
-            # The change is made and recorded; readers follow the chain if the record is not listed.
-            _log.warning("record %s not listed as a referrer: %s", entry.record.id, error)
+        if hint:
+            hint.result()
+        if listed:
+            listed()
 
     def _read_back(self, write: TagWrite) -> None:
         found = self.registry.resolve(write.tag)

@@ -67,8 +67,7 @@ class Runner:
     """
     Plans and executes requests.
 
-    A request that a rule refuses returns a Result with an `error`. A PromotionError is raised if
-    the rules could not be judged (registry down, history unreadable, version unknown).
+    A refused request returns a Result with an `error`; PromotionError if rules cannot be judged.
     """
 
     path: PromotionPath
@@ -94,6 +93,7 @@ class Runner:
     attestations: AttestationReader | None = None
     statements: Statements = NO_STATEMENTS
     calendars: Calendars = NO_CALENDARS
+    background: bool = False
 
     @cached_property
     def _rules(self) -> RuleHistory:
@@ -180,9 +180,8 @@ class Runner:
     def _require_witness(self, request: Request, head: LedgerEntry | None) -> None:
         # A lock only forbids more, so a witness that is down does not stop it.
         source = self.checkpoints
-        max_age = source.max_unwitnessed if source else None
-        if source and max_age is not None and not isinstance(request, LockRequest):
-            guard = WitnessGuard(source.open, max_age)
+        if source and source.max_unwitnessed is not None and not isinstance(request, LockRequest):
+            guard = WitnessGuard(source.open, source.max_unwitnessed)
             guard.check(request.target, head, self.clock.now())
 
     def _traced(self, request: Request, dry_run: bool = False) -> AbstractContextManager[Span]:
@@ -235,7 +234,8 @@ class Runner:
 
     def executor(self) -> Executor:
         places = (self.registry, self.ledger, self.leases, self.pool)
-        return Executor(*places, self.policy, self.audit_backend, self.webhook_sender, self.claims)
+        followers = (self.audit_backend, self.webhook_sender, self.claims, self.background)
+        return Executor(*places, self.policy, *followers)
 
     def _context(
         self,

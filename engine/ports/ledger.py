@@ -9,7 +9,7 @@ from engine.domain.ledger import ChainEnd, EntryClaim, LedgerEntry
 from engine.domain.manifest import Descriptor
 from engine.domain.public_key import PublicKey
 from engine.domain.record import AnyRecord
-from engine.ports.registry import at_once
+from engine.ports.registry import Step, at_once
 
 
 class LedgerReader(Protocol):
@@ -207,9 +207,10 @@ class Ledger(LedgerReader, Protocol):
         """Point the head tag, a hint for readers, to `entry`."""
         ...
 
-    def attach(self, entry: LedgerEntry, ready: Callable[[], object] = at_once) -> None:
+    def attach(self, entry: LedgerEntry, ready: Step = at_once, listed: Step = at_once) -> None:
         """
         List `entry` among the referrers of its artifact, so that other tools find it. An entry is
-        valid by its position in the chain, also without the listing. `ready` as in the registry.
+        valid by its position in the chain, also without the listing. `ready` and `listed` as in
+        the registry.
         """
         ...

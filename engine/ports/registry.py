@@ -7,6 +7,9 @@ from engine.domain.artifact import Digest, Tag
 from engine.domain.identity import UserCheck
 from engine.domain.manifest import Descriptor, Manifest
 
+# Called at a point of an exchange.
+Step = Callable[[], object]
+
 
 def at_once() -> None:
     """Return at once; the default where nothing has to be waited for."""
@@ -105,13 +108,14 @@ class Registry(RegistryReader, Protocol):
         ...
 
     def attach(
-        self, subject: Digest, referrer: Descriptor, ready: Callable[[], object] = at_once
+        self, subject: Digest, referrer: Descriptor, ready: Step = at_once, listed: Step = at_once
     ) -> None:
         """
         List `referrer` (already stored, with `subject` in its manifest) in `referrers(subject)`.
 
         Where the referrers API works, nothing is done; else the fallback index is changed, after
-        `ready` returned. The caller holds the lease of that index.
+        `ready` returned, and read back, after `listed` was called. The caller holds the lease of
+        that index.
         """
         ...
 

@@ -20,23 +20,24 @@ from engine.domain.manifest import Manifest
 _MAX_VOIDS = 1000
 
 
-def find_end(entries: EntryReader, environment: str, expected: int) -> ChainEnd:
+def find_end(entries: EntryReader, environment: str, expected: int | None) -> ChainEnd:
     """
     Find the end of the ledger of `environment`.
 
-    The number after `expected`, the newest one seen before, is probed together with the hint; 0 if
-    none was seen.
+    `expected` is the newest number seen before: 0 if the ledger was empty, None if it is unknown.
+    The number after it is probed together with the hint; for an empty ledger, the tags are listed.
     """
     fetch = entries.reader.fetch
     probed: dict[int, Manifest | None] = {}
     with ThreadPoolExecutor(1) as pool:
         probe = pool.submit(fetch, sequence_tag(environment, expected + 1)) if expected else None
+        listing = pool.submit(_tagged_numbers, entries, environment) if expected == 0 else None
         hint = fetch(head_tag(environment))
-        if probe is not None:
+        if expected and probe is not None:
             probed[expected + 1] = probe.result()
     base, digest = entries.valid(hint, environment), hint.digest if hint else None
     if base is None:
-        numbers = _tagged_numbers(entries, environment)
+        numbers = listing.result() if listing else _tagged_numbers(entries, environment)
         if not numbers:
             return ChainEnd(None, hint=digest)
         base = _newest_tagged(entries, environment, numbers)

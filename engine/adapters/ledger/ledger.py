@@ -33,7 +33,7 @@ from engine.domain.public_key import PublicKey
 from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
 from engine.domain.record_index import entries_about, key_of
 from engine.ports import Heads, Registry, RegistryReader
-from engine.ports.registry import at_once
+from engine.ports.registry import Step, at_once
 
 _log = logging.getLogger(__name__)
 
@@ -59,15 +59,15 @@ class RegistryLedgerReader:
         self._newest[environment] = end.head.sequence if end.head else 0
         return end
 
-    def _expected(self, environment: str) -> int:
+    def _expected(self, environment: str) -> int | None:
         if environment in self._newest or self._heads is None:
-            return self._newest.get(environment, 0)
+            return self._newest.get(environment)
         try:
             known = self._heads.known(environment)
         except PromotionError:
             # The rewind guard reports it; here it only costs a wait.
-            return 0
-        return known.sequence if known else 0
+            return None
+        return known.sequence if known else None
 
     @property
     def verifies_timestamps(self) -> bool:
@@ -282,14 +282,14 @@ class RegistryLedger(RegistryLedgerReader):
     def point_head(self, entry: LedgerEntry) -> None:
         self._registry.put(entry.manifest, head_tag(entry.environment))
 
-    def attach(self, entry: LedgerEntry, ready: Callable[[], object] = at_once) -> None:
+    def attach(self, entry: LedgerEntry, ready: Step = at_once, listed: Step = at_once) -> None:
         view = entry.manifest.view
         if view.subject is None:
             return
         described = entry.manifest.descriptor.model_copy(
             update={"artifact_type": view.artifact_type, "annotations": view.annotations}
         )
-        self._registry.attach(Digest(view.subject.digest), described, ready)
+        self._registry.attach(Digest(view.subject.digest), described, ready, listed)
 
 
 def _promotes(record: AnyRecord, digest: Digest, version: str | None) -> bool:

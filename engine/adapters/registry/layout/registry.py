@@ -6,7 +6,7 @@ https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -31,7 +31,7 @@ from engine.domain.manifest import (
 )
 from engine.domain.text import printable
 from engine.ports import Upload
-from engine.ports.registry import at_once
+from engine.ports.registry import Step, at_once
 from engine.runtime.whole_files import write_file
 
 _log = logging.getLogger(__name__)
@@ -142,7 +142,11 @@ class LayoutRegistry:
         _log.info("stored %s as %s in %s", manifest.digest, tag or "untagged", self._root)
 
     def attach(
-        self, subject: Digest, referrer: Descriptor, ready: Callable[[], object] = at_once
+        self,
+        subject: Digest,
+        referrer: Descriptor,
+        ready: Step = at_once,
+        listed: Step = at_once,  # noqa: ARG002 - nothing is read back
     ) -> None:
         """Store the referrer if it is missing; `put` annotates its entry with the subject."""
         ready()

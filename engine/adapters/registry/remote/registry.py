@@ -5,7 +5,7 @@ https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -40,7 +40,7 @@ from engine.domain.errors import (
 )
 from engine.domain.identity import UserCheck
 from engine.domain.manifest import Descriptor, Manifest
-from engine.ports.registry import at_once
+from engine.ports.registry import Step, at_once
 
 if TYPE_CHECKING:
     from engine.adapters.registry.remote.probe import RegistryProbe
@@ -186,19 +186,20 @@ class DistributionRegistry:
         return BlobUpload(self._session, uploads, location, self._deadline)
 
     def attach(
-        self, subject: Digest, referrer: Descriptor, ready: Callable[[], object] = at_once
+        self, subject: Digest, referrer: Descriptor, ready: Step = at_once, listed: Step = at_once
     ) -> None:
-        self.attach_all(subject, (referrer,), ready)
+        self.attach_all(subject, (referrer,), ready, listed)
 
     def attach_all(
         self,
         subject: Digest,
         referrers: Sequence[Descriptor],
-        ready: Callable[[], object] = at_once,
+        ready: Step = at_once,
+        listed: Step = at_once,
     ) -> bool:
         """
         Attach several `referrers` in one change of the index, which is read before `ready` is
-        called and written after; False if nothing was changed.
+        called, written, and read back after `listed` was called; False if nothing was changed.
         """
         deadline = self._deadline()
         acknowledged = not any(r.digest in self._unacknowledged for r in referrers)
@@ -206,13 +207,14 @@ class DistributionRegistry:
             return False
         for writes_left in reversed(range(_INDEX_WRITES + 1)):
             index = self._fallback(subject, deadline)
-            listed = {entry.digest for entry in entries(index)}
-            missing = [r for r in referrers if r.digest not in listed]
+            present = {entry.digest for entry in entries(index)}
+            missing = [r for r in referrers if r.digest not in present]
             if not missing:
                 return writes_left < _INDEX_WRITES
             if writes_left:
                 ready()
                 self._put_index(append_entries(index, missing), fallback_tag(subject), deadline)
+                listed()
         raise RegistryAnswerError(
             f"tag '{fallback_tag(subject)}' in {self._reference} does not keep "
             f"{missing[0].digest}: another writer changes it at the same time, try again"
