@@ -25,6 +25,7 @@ _PURPOSES = (
     (r"PUT manifests/floe-ledger.*\.\d+", "the record under its number: the commit"),
     ("PUT manifests/floe-head.*", "the hint at the newest entry"),
     (r"HEAD manifests/floe-(ledger|head).*", "read back before `latest` moves"),
+    ("GET manifests/sha256:.*", "an earlier entry, to which the record links"),
     ("GET manifests/sha256-.*", "the present referrers of the artifact"),
     ("PUT manifests/sha256-.*", "adds the record to the list of referrers"),
     ("GET referrers/.*", "shows whether the registry itself lists the record"),
@@ -35,7 +36,11 @@ _PURPOSES = (
 
 def rows() -> Iterator[Row]:
     with registry_host() as (host, folder):
-        raw.push(host, REPOSITORY, image(b"one", b"two", b"three"), "v1.0.0")
+        for version in ("v0.9.0", "v1.0.0"):
+            raw.push(host, REPOSITORY, image(version.encode(), b"two", b"three"), version)
+        with opened(host) as registry:
+            for target in PATH:
+                promoted(registry, folder, "v0.9.0", target)
         for target in PATH:
             with counting(host) as (proxied, count), opened(proxied) as registry:
                 promoted(registry, folder, "v1.0.0", target)
