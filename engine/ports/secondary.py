@@ -46,12 +46,13 @@ class Mirror(Protocol):
         """The name for people: `host/repository`, or the path of a layout."""
         ...
 
-    def copy(self, manifest: Manifest) -> CopiedArtifact:
+    def copy(self, manifest: Manifest, *, deep: bool = False) -> CopiedArtifact:
         """
         Copy `manifest` with all its content by digest, without tags: the index and its children,
         config and layers, referrers and cosign's signatures.
 
-        Content that the secondary has already is not sent. The digest is compared afterwards.
+        Content that the secondary has already is not sent: its manifests are taken as a proof of
+        their blobs, unless `deep` looks for each blob. The digest is compared afterwards.
         """
         ...
 

@@ -176,7 +176,7 @@ class EnvironmentRepair:
         if digest in self.copied:
             return
         try:
-            self.copied[digest] = self.mirror.copy(manifest)
+            self.copied[digest] = self.mirror.copy(manifest, deep=True)
         except PromotionError as error:
             self.refused[digest] = error
             raise

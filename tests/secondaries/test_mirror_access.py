@@ -110,7 +110,7 @@ def test_a_hanging_secondary_times_out_once_and_not_per_blob(fake, secondary, op
         mirror.copy(many.manifest)
 
     # Those that were side by side when the time was over, and no others.
-    assert len(secondary.requests) <= 12
+    assert len([each for each in secondary.requests if "/blobs/" in each.path]) <= 12
 
 
 def test_a_slow_secondary_has_one_timeout_for_all_requests(fake, secondary, opened: Opened):

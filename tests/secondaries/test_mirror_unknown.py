@@ -80,6 +80,22 @@ def test_a_check_that_hangs_leaves_time_to_send(fake, secondary, artifact, opene
     assert NAMED["digest"] in blobs(secondary)
 
 
+@pytest.mark.parametrize("deep", [False, True])
+def test_blobs_of_a_known_manifest_are_looked_for_on_request(
+    fake, secondary, artifact, opened: Opened, deep: bool
+):
+    mirror = mirror_to(opened(fake.host), opened(secondary.host))
+    copied(mirror, artifact.manifest, V1)
+    lost = secondary.repository(REPOSITORY).blobs.pop(NAMED["digest"])
+    secondary.requests.clear()
+
+    again = mirror.copy(artifact.manifest, deep=deep)
+
+    assert again.sent == (len(lost) if deep else 0)
+    assert (NAMED["digest"] in blobs(secondary)) == deep
+    assert any("/blobs/" in each.path for each in secondary.requests) == deep
+
+
 @pytest.mark.parametrize("status", [403, 405])
 def test_a_blob_that_only_get_finds_is_not_sent_again(
     fake, secondary, artifact, opened: Opened, status: int
@@ -100,7 +116,7 @@ def test_get_is_used_when_storage_refuses_head(fake, secondary, storage, opened:
     for method in ("HEAD", "GET"):
         secondary.always(method, BLOBS, Reply(307, headers={"Location": f"http://{storage.host}/"}))
 
-    found = mirror_to(opened(fake.host), opened(secondary.host)).copy(artifact.manifest)
+    found = mirror_to(opened(fake.host), opened(secondary.host)).copy(artifact.manifest, deep=True)
 
     assert found.sent == 0
     assert [request.headers["range"] for request in storage.seen("GET")] == ["bytes=0-0"]

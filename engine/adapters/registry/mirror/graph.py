@@ -23,12 +23,13 @@ _COSIGN = ("sig", "att", "sbom")
 class ArtifactGraph:
     """
     Everything that belongs to the manifest `root`. `manifests` are in the order to push them,
-    children before their index; `attached` is by subject; `tagged` are cosign's tags.
+    children before their index; `blobs` are by the manifest that names them; `attached` is by
+    subject; `tagged` are cosign's tags.
     """
 
     root: Digest
     manifests: list[Manifest] = field(default_factory=list)
-    blobs: dict[str, Descriptor] = field(default_factory=dict)
+    blobs: dict[Digest, list[Descriptor]] = field(default_factory=dict)
     attached: dict[Digest, list[Descriptor]] = field(default_factory=dict)
     tagged: dict[Tag, Manifest] = field(default_factory=dict)
 
@@ -91,7 +92,7 @@ def _add_content(found: ArtifactGraph, manifest: Manifest) -> list[Digest]:
     config = (view.config,) if view.config else ()
     named = [*config, *(view.layers or ()), *(view.manifests or ())]
     children = [each for each in view.manifests or () if each.media_type in MEDIA_TYPES]
-    found.blobs |= {each.digest: each for each in named if each not in children}
+    found.blobs[manifest.digest] = [each for each in named if each not in children]
     return [_digest(child.digest) for child in children]
 
 

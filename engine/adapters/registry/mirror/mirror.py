@@ -45,9 +45,9 @@ class RegistryMirror:
     def reference(self) -> str:
         return self._reference
 
-    def copy(self, manifest: Manifest) -> CopiedArtifact:
+    def copy(self, manifest: Manifest, *, deep: bool = False) -> CopiedArtifact:
         with self._translated():
-            return self._copy(manifest)
+            return self._copy(manifest, deep)
 
     def publish(self, copied: Sequence[CopiedArtifact], tags: Iterable[TagCopy]) -> tuple[str, ...]:
         with self._translated():
@@ -57,12 +57,17 @@ class RegistryMirror:
         with self._translated():
             return self._target().resolve(tag)
 
-    def _copy(self, manifest: Manifest) -> CopiedArtifact:
+    def _copy(self, manifest: Manifest, deep: bool) -> CopiedArtifact:
         target = self._target()
         with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="floe-copy") as pool:
             found = collect(self._source, manifest, pool)
-            sent = send_blobs(self._source, target, found.blobs.values(), pool)
-        missing = [each for each in found.manifests if not _is_known(target, each.digest)]
+            every = found.manifests
+            known = pool.map(lambda each: _is_known(target, each.digest), every)
+            missing = [each for each, is_known in zip(every, known, strict=True) if not is_known]
+            # The target accepted a manifest only with its blobs.
+            named = [found.blobs[each.digest] for each in (every if deep else missing)]
+            blobs = {each.digest: each for several in named for each in several}
+            sent = send_blobs(self._source, target, blobs.values(), pool)
         for each in missing:
             target.put(each)
         for each in missing:
