@@ -97,7 +97,7 @@ class RegistryReads:
         probe = self.registry.probe()
         try:
             page = probe.page(1)
-            tags = page[0] if page else tuple(map(str, self.registry.tags()))
+            tags = page[0] if page else self.registry.tags()
         except RegistryError as error:
             yield self.chart.error("pull", error)
             return
@@ -115,7 +115,7 @@ class RegistryReads:
         except RegistryError as error:
             return self.chart.error(name, error)
 
-    def _pages(self, page: tuple[tuple[str, ...], bool] | None) -> Diagnosis:
+    def _pages(self, page: tuple[tuple[Tag, ...], bool] | None) -> Diagnosis:
         name = "tag pages"
         if page is None:
             return self.chart.passed(name, "the registry chooses the size: it refuses ?n=1")
@@ -134,9 +134,9 @@ class RegistryReads:
             return self.chart.passed(name, "the registry has it")
         return self.chart.passed(name, "the registry lacks it: floe keeps lists in tags sha256-…")
 
-    def _conditional(self, name: str, tags: tuple[str, ...]) -> Diagnosis:
+    def _conditional(self, name: str, tags: tuple[Tag, ...]) -> Diagnosis:
         if not tags:
             return self.chart.not_tried(name, "the repository has no tag to read")
-        if self.registry.probe().revalidates(Tag(tags[0])):
+        if self.registry.probe().revalidates(tags[0]):
             return self.chart.passed(name, "If-None-Match saves the transfer of a known manifest")
         return self.chart.passed(name, "the registry ignores If-None-Match, which floe never needs")

@@ -1,5 +1,6 @@
 """`floe doctor` finds misconfigured registries, and says how to mend them."""
 
+import signal
 import socket
 import time
 from datetime import UTC, datetime, timedelta
@@ -13,10 +14,12 @@ from tests.builders import image
 from tests.doctor.clinic import examine, prepare
 from tests.peers import raw
 from tests.peers.docker_registry import PASSWORD, docker_registry
-from tests.peers.fake_http import WRITES
+from tests.peers.fake_http import WRITES, Reply
 from tests.peers.fake_registry import FakeRegistry, oci_error
+from tests.peers.fake_tokens import BasicAuth
 from tests.peers.loopback import free_port
 from tests.peers.proxy import Filter, Proxy
+from tests.scenarios.commands import finish
 
 
 class LateProxy(Proxy):
@@ -160,6 +163,32 @@ def test_write_leaves_nothing_behind(tmp_path: Path) -> None:
         assert examined.code == 0
 
 
+def test_interrupted_run_removes_its_tags(fake: FakeRegistry, tmp_path: Path) -> None:
+    fake.script("PUT", "/manifests/v0-floe-doctor", Reply(201, delay_seconds=2))
+    floe = prepare(tmp_path, f"oci://{fake.host}/acme/app")
+    running = floe.start("doctor", "--write", "--output", "json")
+    end = time.monotonic() + 60
+    while not fake.seen("PUT", "/manifests/v0-floe-doctor") and time.monotonic() < end:
+        time.sleep(0.02)
+
+    running.send_signal(signal.SIGINT)
+    ended = finish(running)
+
+    assert ended.code == 130
+    written = fake.repository("acme/app")
+    assert fake.seen("PUT", "/manifests/floe-ledger")
+    assert written.tags == written.manifests == {}
+
+
+def test_list_of_tags_that_is_no_list_is_found(fake: FakeRegistry, tmp_path: Path) -> None:
+    fake.always("GET", "/tags/list", Reply(200, b"<html>"))
+
+    examined = examine(prepare(tmp_path, f"oci://{fake.host}/acme/app"))
+
+    assert examined.failed == [("registry", "pull")]
+    assert examined.row("registry", "pull")["advice"] == "Check artifacts.registry.uri"
+
+
 def test_registry_that_deletes_nothing_is_named_with_its_leftovers(tmp_path: Path) -> None:
     with docker_registry(tmp_path, deletes=False) as running:
         examined = examine(prepare(tmp_path, f"oci://{running.host}/acme/app"), "--write")
@@ -185,8 +214,6 @@ def test_features_of_a_newer_registry_are_found(fake: FakeRegistry, tmp_path: Pa
 
 
 def test_registry_that_checks_no_user_names_is_found(fake: FakeRegistry, tmp_path: Path) -> None:
-    from tests.peers.fake_tokens import BasicAuth
-
     fake.behaviour.auth = BasicAuth(users=())
     auth = "auth: {type: basic, username: alice, password_env: REGISTRY_PASSWORD}"
     verified = "identity: {registry_users: {verified: true}}"

@@ -12,12 +12,12 @@ from engine.adapters.registry.remote.errors import expect, refusal
 from engine.adapters.registry.remote.messages import Answer, Call, Deadline
 from engine.adapters.registry.remote.referrers import ReferrersApi
 from engine.adapters.registry.remote.session import Session
+from engine.adapters.registry.remote.tags import MAX_TAGS_BYTES, REFUSED_SIZES, tags_of
 from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import RegistryError
 from engine.domain.manifest import MAX_MANIFEST_BYTES, MEDIA_TYPES, Manifest
 
 _ACCEPT = {"Accept": ", ".join(MEDIA_TYPES)}
-_MAX_TAGS_BYTES = 8 * 1024 * 1024
 _DELETED = frozenset({200, 202, 204, 404})
 _STORED = frozenset({200, 201, 202})
 
@@ -54,17 +54,15 @@ class RegistryProbe:
             return Greeting((after - before).total_seconds(), None)
         return Greeting((after - before).total_seconds(), _distance(there, before, after))
 
-    def page(self, size: int) -> tuple[tuple[str, ...], bool] | None:
+    def page(self, size: int) -> tuple[tuple[Tag, ...], bool] | None:
         """The tags on the first page of `size`, and whether there are more; None if refused."""
-        call = Call("GET", f"{self.url}/tags/list?n={size}", limit=_MAX_TAGS_BYTES)
+        call = Call("GET", f"{self.url}/tags/list?n={size}", limit=MAX_TAGS_BYTES)
         answer = self._send(call)
         if answer.status == httpx.codes.NOT_FOUND:
             return (), False
-        if answer.status in (400, 416, 422):
+        if answer.status in REFUSED_SIZES:
             return None
-        listed = httpx.Response(200, content=expect(answer, httpx.codes.OK).body).json()
-        tags = listed.get("tags") if isinstance(listed, dict) else None
-        return tuple(map(str, tags or ())), answer.next_page is not None
+        return tags_of(expect(answer, httpx.codes.OK)), answer.next_page is not None
 
     def has_referrers_api(self, subject: Digest) -> bool | None:
         """Whether the referrers API exists; None while the repository does not."""

@@ -15,10 +15,10 @@ from engine.domain.errors import RegistryAnswerError
 from engine.domain.text import printable
 
 _log = logging.getLogger(__name__)
-_MAX_BYTES = 8 * 1024 * 1024
+MAX_TAGS_BYTES = 8 * 1024 * 1024
 # Registries may have a maximum (PAGINATION_NUMBER_INVALID); the last one is their default.
 _PAGE_SIZES = ("?n=1000", "?n=100", "")
-_REFUSED = frozenset({400, 416, 422})
+REFUSED_SIZES = frozenset({400, 416, 422})
 
 
 class _TagList(BaseModel):
@@ -41,24 +41,24 @@ class TagList:
         for page in self._pages(deadline):
             if page.status == httpx.codes.NOT_FOUND:
                 return ()
-            found |= dict.fromkeys(_tags_of(expect(page, httpx.codes.OK)))
+            found |= dict.fromkeys(tags_of(expect(page, httpx.codes.OK)))
         return tuple(found)
 
     def _pages(self, deadline: Deadline) -> Iterator[Answer]:
         """Pages of the largest size that the registry accepts."""
         while True:
             size, *smaller = self._page_sizes
-            call = Call("GET", self._url + size, limit=_MAX_BYTES)
+            call = Call("GET", self._url + size, limit=MAX_TAGS_BYTES)
             answers = pages(self._session, call, deadline)
             first = next(answers)
-            if first.status not in _REFUSED or not smaller:
+            if first.status not in REFUSED_SIZES or not smaller:
                 break
             self._page_sizes = tuple(smaller)
         yield first
         yield from answers
 
 
-def _tags_of(page: Answer) -> tuple[Tag, ...]:
+def tags_of(page: Answer) -> tuple[Tag, ...]:
     """
     The tags of one page.
 
