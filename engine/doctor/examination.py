@@ -14,10 +14,9 @@ from engine.domain.text import printable
 Tries = Generator[Diagnosis, None, None]
 # Called with the names of the systems that have not answered yet.
 Watch = Callable[[Sequence[str]], None]
-SECONDS = 30.0
+SECONDS = 20.0
 _log = logging.getLogger(__name__)
 _QUIET_SECONDS = 1.0
-# A system that is interrupted may remove the objects that it has written.
 _CLEAN_UP_SECONDS = 10.0
 
 
@@ -62,13 +61,17 @@ class _Run:
 
 
 def examine(
-    systems: Sequence[System], watch: Watch, seconds: float = SECONDS
+    systems: Sequence[System],
+    watch: Watch,
+    seconds: float = SECONDS,
+    clean_up_seconds: float = _CLEAN_UP_SECONDS,
 ) -> tuple[Diagnosis, ...]:
     """
     Try all `systems` at the same time; return their diagnoses in the order of `systems`.
 
-    One that does not end within `seconds` has one more failed diagnosis. After a second, `watch`
-    is called whenever fewer systems are still missing.
+    One that does not end within `seconds` has one more failed diagnosis. It then gets
+    `clean_up_seconds` to remove objects that it has written, as after an interrupt. After a second,
+    `watch` is called whenever fewer systems are still missing.
     """
     stop = Event()
     runs = [_Run(system, stop) for system in systems]
@@ -76,11 +79,15 @@ def examine(
         run.start()
     try:
         _wait(runs, watch, seconds)
-    except BaseException:
+    finally:
+        late = {run.system.name for run in runs if not run.ended.done()}
         stop.set()
-        wait([run.ended for run in runs], _CLEAN_UP_SECONDS)
-        raise
-    return tuple(diagnosis for run in runs for diagnosis in _found(run, seconds))
+        wait([run.ended for run in runs], clean_up_seconds)
+    return tuple(
+        diagnosis
+        for run in runs
+        for diagnosis in _found(run, seconds if run.system.name in late else None)
+    )
 
 
 def _wait(runs: Sequence[_Run], watch: Watch, seconds: float) -> None:
@@ -94,8 +101,9 @@ def _wait(runs: Sequence[_Run], watch: Watch, seconds: float) -> None:
         left -= monotonic() - started
 
 
-def _found(run: _Run, seconds: float) -> list[Diagnosis]:
-    ended, found = run.ended.done(), list(run.found)
-    if not ended:
+def _found(run: _Run, seconds: float | None) -> list[Diagnosis]:
+    """The diagnoses of `run`; `seconds` are those within which it did not end."""
+    found = list(run.found)
+    if seconds is not None:
         found.append(Chart(run.system.name).timeout(seconds, run.system.advice))
     return found

@@ -1,7 +1,6 @@
 """The registries of a manifest as systems: the primary one, secondaries, and layouts."""
 
 import os
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -25,38 +24,26 @@ def registry_systems(config: Config, *, write: bool) -> tuple[System, ...]:
     """The registries of `config`; only with `write` does anything write to them."""
     named = [("registry", config.registry)]
     named += [(f"secondary {each.reference}", each) for each in config.secondaries]
-    verified = config.identity.registry_users.verified
-    return tuple(
-        _system(name, settings, config.path.names, verified and name == "registry", write)
-        for name, settings in named
-    )
+    return tuple(_system(name, settings, config, write) for name, settings in named)
 
 
-def _system(
-    name: str,
-    settings: RegistrySettings,
-    environments: Sequence[str],
-    verified: bool,
-    write: bool,
-) -> System:
+def _system(name: str, settings: RegistrySettings, config: Config, write: bool) -> System:
     chart = Chart(name)
     if isinstance(settings, EmbeddedRegistry):
         return System(name, lambda: _layout(chart, settings))
-    return System(name, lambda: _remote(chart, settings, environments, verified, write), _LEFT)
+    return System(name, lambda: _remote(chart, settings, config, write), _LEFT)
 
 
-def _remote(
-    chart: Chart,
-    settings: RemoteRegistry,
-    environments: Sequence[str],
-    verified: bool,
-    write: bool,
-) -> Tries:
+def _remote(chart: Chart, settings: RemoteRegistry, config: Config, write: bool) -> Tries:
     quick = replace(settings, timeout_seconds=min(settings.timeout_seconds, _SECONDS))
+    verified = config.identity.registry_users.verified and settings == config.registry
     with closing(remote_registry(quick)) as registry:
-        writes = RegistryWrites(chart, registry, settings.repository, environments)
+        reads = RegistryReads(chart, settings, registry, verified)
+        writes = RegistryWrites(
+            chart, registry, settings.repository, config.path.names, _moving_kinds(config)
+        )
         usable = True
-        for diagnosis in RegistryReads(chart, settings, registry, verified).tries():
+        for diagnosis in reads.tries():
             failed = diagnosis.verdict is Verdict.FAILED
             usable = usable and not (failed and diagnosis.name in ("reachable", "credentials"))
             yield diagnosis
@@ -64,6 +51,15 @@ def _remote(
             yield from writes.tries()
         elif usable:
             yield from map(chart.unwritten, WRITING)
+
+
+def _moving_kinds(config: Config) -> tuple[str, ...]:
+    """The kinds of tags `floe-….*` that move with the configured ledger."""
+    ledger = config.ledger
+    checkpoints = ledger.checkpoint is not None and ledger.checkpoint.key is not None
+    states = ledger.signing is not None and ledger.signing.current is not None
+    configured = (("head", True), ("checkpoint", checkpoints), ("current", states))
+    return tuple(kind for kind, used in configured if used)
 
 
 def _layout(chart: Chart, settings: EmbeddedRegistry) -> Tries:

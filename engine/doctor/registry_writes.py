@@ -27,13 +27,20 @@ class TagPattern:
     moves: bool
 
 
-def tag_patterns(environments: Sequence[str], nonce: str) -> tuple[TagPattern, ...]:
-    """The patterns of floe's tags. No throw-away tag can be read as a version or an entry."""
+def tag_patterns(
+    environments: Sequence[str], kinds: Sequence[str], nonce: str
+) -> tuple[TagPattern, ...]:
+    """
+    The patterns of floe's tags; `kinds` are those of moving tags `floe-….*`.
+
+    No throw-away tag can be read as a version or an entry.
+    """
     word = f"floe-doctor-{nonce}"
     fixed = [("floe-ledger.*", f"floe-ledger.{word}.1")]
     fixed += [(f"floe-{kind}.*", f"floe-{kind}.{word}") for kind in ("policy", "findings")]
     fixed += [(f"v*-{name}", f"v0-{word}-{name}") for name in environments]
-    moving = [("floe-head.*", f"floe-head.{word}"), ("sha256-*", f"sha256-{nonce * 4}")]
+    moving = [("sha256-*", f"sha256-{nonce * 4}")]
+    moving += [(f"floe-{kind}.*", f"floe-{kind}.{word}") for kind in kinds]
     moving += [(f"latest-{name}", f"latest-{word}-{name}") for name in environments]
     return tuple(
         TagPattern(pattern, Tag(name), moves)
@@ -50,6 +57,7 @@ class RegistryWrites:
     registry: DistributionRegistry
     repository: str
     environments: Sequence[str]
+    kinds: Sequence[str] = ("head",)
     nonce: str = field(default_factory=lambda: secrets.token_hex(8))
     _tags: list[Tag] = field(default_factory=list)
     _manifests: list[Digest] = field(default_factory=list)
@@ -157,7 +165,7 @@ class RegistryWrites:
         """The patterns whose throw-away tag was moved from `first` to `second`, and the others."""
         moved: list[str] = []
         kept: list[str] = []
-        for each in tag_patterns(self.environments, self.nonce):
+        for each in tag_patterns(self.environments, self.kinds, self.nonce):
             if each.moves is moving:
                 (moved if self._moved(each.tag, first, second) else kept).append(each.pattern)
         return moved, kept

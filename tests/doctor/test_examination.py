@@ -28,13 +28,31 @@ def test_system_that_hangs_keeps_its_results_and_fails() -> None:
         release.wait(60)
 
     systems = (System("stuck", hanging, "Restart it"), System("quick", quick))
-    found = examine(systems, lambda names: seen.append(tuple(names)), seconds=1.2)
+    found = examine(systems, lambda names: seen.append(tuple(names)), 1.2, 0.1)
     release.set()
 
     assert [each.verdict for each in found] == [Verdict.PASSED, Verdict.FAILED, Verdict.PASSED]
     assert (found[1].found, found[1].advice) == ("no answer within 1.2 seconds", "Restart it")
     assert found[1].error is UnavailableError
     assert seen == [("stuck",)]
+
+
+def test_system_that_is_too_slow_cleans_up() -> None:
+    written = ["tag"]
+
+    def slow() -> Tries:
+        try:
+            for number in range(600):
+                time.sleep(0.1)
+                yield CHART.passed(str(number), "it works")
+        finally:
+            written.clear()
+
+    found = examine([System("slow", slow)], lambda names: None, 1.2, 30)
+
+    assert written == []
+    assert found[-1].verdict is Verdict.FAILED
+    assert 0 < len(found) < 300
 
 
 def test_systems_run_side_by_side() -> None:

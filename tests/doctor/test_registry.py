@@ -177,6 +177,7 @@ def test_interrupted_run_removes_its_tags(fake: FakeRegistry, tmp_path: Path) ->
     assert ended.code == 130
     written = fake.repository("acme/app")
     assert fake.seen("PUT", "/manifests/floe-ledger")
+    assert not fake.seen("PUT", "/manifests/latest-floe-doctor")
     assert written.tags == written.manifests == {}
 
 
