@@ -17,6 +17,7 @@ from engine.domain.release_records import ReviewRecord, UnwaiveRecord, WaiveReco
 from engine.domain.upkeep_records import AcknowledgeRecord, RotateRecord
 from engine.domain.versions import is_version
 from engine.domain.waiver import waiver_key
+from engine.ports.change_store import ChangeStore
 from web.site import Site
 
 _CHANGES = 300
@@ -63,7 +64,7 @@ def past(
     site: Site, kept: tuple[CachedRecord, ...], running: frozenset[str], now: datetime
 ) -> tuple[PastRow, ...]:
     """Turn entries into rows; `running` holds the record IDs of the present versions."""
-    by_record = changes_by_record(site)
+    by_record = changes_by_record(site.platform.store)
     return tuple(make_row(each, by_record, each.record.id in running, now) for each in kept)
 
 
@@ -79,15 +80,15 @@ def make_row(
         kept=kept,
         event=_event(record),
         version=record.subject_version or "",
-        approved_by=_approved_by(record),
-        reason=_reason(record),
+        approved_by=approvers_of(record),
+        reason=reason_of(record),
         result=result,
         tone=tone,
         took=_took(record, change),
         active=(until - record.at).total_seconds() if until else None,
         running=running,
         change=change.id if change else _change_of(record),
-        before=_before(record),
+        before=version_before(record),
     )
 
 
@@ -112,13 +113,15 @@ def _event(record: AnyRecord) -> str:
             return f"{record.kind} {record.ledger}"
 
 
-def _approved_by(record: AnyRecord) -> tuple[str, ...]:
+def approvers_of(record: AnyRecord) -> tuple[str, ...]:
+    """Name those who approved the change of `record`."""
     if isinstance(record, PromotionRecord | RollbackRecord | WaiveRecord):
         return tuple(approval.by for approval in record.approvals)
     return ()
 
 
-def _reason(record: AnyRecord) -> str:
+def reason_of(record: AnyRecord) -> str:
+    """Write the reason of `record` for people; empty without one."""
     if isinstance(record, ReviewRecord):
         return f"{record.incident} {'accepted' if record.accepted else 'objected'}: {record.reason}"
     if isinstance(record, PromotionRecord):
@@ -142,7 +145,8 @@ def _change_of(record: AnyRecord) -> str | None:
     return record.change_id if isinstance(record, RejectionRecord) else None
 
 
-def _before(record: AnyRecord) -> str | None:
+def version_before(record: AnyRecord) -> str | None:
+    """Return the version that the move replaced; None without one."""
     before = None
     if isinstance(record, RollbackRecord):
         before = record.previous_version
@@ -151,10 +155,10 @@ def _before(record: AnyRecord) -> str | None:
     return before if before and before != record.subject_version and is_version(before) else None
 
 
-def changes_by_record(site: Site) -> dict[str, Change]:
+def changes_by_record(store: ChangeStore) -> dict[str, Change]:
     """Return the newest changes by the IDs of their records; none if they cannot be read."""
     try:
-        recent = site.platform.store.recent(_CHANGES)
+        recent = store.recent(_CHANGES)
     except PromotionError:
         return {}
     return {change.record_id: change for change in recent if change.record_id}

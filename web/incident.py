@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.product import split_place
+from engine.domain.record import PromotionRecord
 from web.authentication import UnauthenticatedError, may_look, visible_sites, visitor
 from web.concurrency_limit import limit_concurrency
 from web.csrf import check_form
@@ -131,10 +132,13 @@ def _page_of(product: str, environment: str) -> str:
     return url_for("pages.environment", **_named(product), name=environment)
 
 
-def _rollback_of(product: str, environment: str, version: str | None) -> str:
-    """Return the address of the preview of a rollback to `version`, or of the empty form."""
-    named = _named(product) | ({"version": version} if version else {})
-    return url_for("change_requests.show", name=environment, verb="rollback", **named)
+def _rollback_of(recent: Recent) -> str:
+    """Return the address of the preview of a rollback, or of the form, which proposes a version."""
+    named = _named(recent.product)
+    # A rollback left its version because that was broken.
+    if recent.before and isinstance(recent.record, PromotionRecord):
+        named["version"] = recent.before
+    return url_for("change_requests.show", name=recent.environment, verb="rollback", **named)
 
 
 def _change_page(product: str, change_id: str) -> str:

@@ -4,21 +4,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from engine.domain.errors import PromotionError
+from engine.domain.change import Change
 from engine.domain.product import qualified
-from engine.domain.record import AnyRecord, PromotionRecord, RollbackRecord
+from engine.domain.record import AnyRecord
 from engine.domain.state import LockState
 from engine.domain.status import EnvironmentStatus
 from web.authentication import visible_sites, visitor
 from web.badges import Chip, health_chip
 from web.dashboard import health_of
-from web.history_rows import RESULTS
+from web.history_rows import (
+    RESULTS,
+    approvers_of,
+    changes_by_record,
+    reason_of,
+    version_before,
+)
 from web.site import Site, shared
 from web.status_cache import Seen
 
 _MOST = 100
-# The newest changes, in which those of the shown records are looked up.
-_CHANGES = 300
 # Locks of manifest.yaml have no time.
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 _KINDS = ("promotion", "rollback", "restore", "lock", "unlock")
@@ -36,6 +40,8 @@ class Recent:
     record: AnyRecord
     result: str
     tone: str
+    approved_by: tuple[str, ...]
+    reason: str
     before: str | None
     live: bool
     health: Chip | None
@@ -45,19 +51,6 @@ class Recent:
     @property
     def place(self) -> str:
         return qualified(self.product, self.environment)
-
-    @property
-    def approved_by(self) -> tuple[str, ...]:
-        if isinstance(self.record, PromotionRecord | RollbackRecord):
-            return tuple(each.by for each in self.record.approvals)
-        return ()
-
-    @property
-    def reason(self) -> str:
-        if isinstance(self.record, PromotionRecord):
-            glass = self.record.break_glass
-            return f"break-glass for {glass.incident}: {glass.reason}" if glass else ""
-        return str(getattr(self.record, "reason", ""))
 
 
 @dataclass(frozen=True)
@@ -93,7 +86,7 @@ def recent_changes(
     # All products share the tables, so the store of one reads the records of all.
     store = next(iter(sites.values())).records.store
     found = store.recent(tuple(sites), _KINDS, since, _MOST, environment)
-    changes = _changes()
+    changes = changes_by_record(shared().products.store)
     return tuple(
         _recent(sites[name], seen[name].row(kept.environment), kept.record, changes)
         for name, kept in found
@@ -121,7 +114,7 @@ def environments() -> tuple[str, ...]:
 
 
 def _recent(
-    site: Site, row: EnvironmentStatus | None, record: AnyRecord, changes: Mapping[str, str]
+    site: Site, row: EnvironmentStatus | None, record: AnyRecord, changes: Mapping[str, Change]
 ) -> Recent:
     person = visitor()
     live = row is not None and row.state.record == record.id
@@ -132,10 +125,12 @@ def _recent(
         record=record,
         result=result,
         tone=tone,
-        before=_before(record),
+        approved_by=approvers_of(record),
+        reason=reason_of(record),
+        before=version_before(record),
         live=live,
         health=health_chip(health_of(site, row)) if row and live else None,
-        change=changes.get(record.id),
+        change=change.id if (change := changes.get(record.id)) else None,
         may_lock=(
             row is not None
             and row.lock is None
@@ -143,20 +138,3 @@ def _recent(
             and site.platform.may_lock(person, row.name)
         ),
     )
-
-
-def _before(record: AnyRecord) -> str | None:
-    if isinstance(record, RollbackRecord):
-        return record.previous_version
-    if isinstance(record, PromotionRecord) and record.previous:
-        return record.previous.version
-    return None
-
-
-def _changes() -> Mapping[str, str]:
-    """Return the ids of changes by the ids of their records; none while they cannot be read."""
-    try:
-        recent = shared().products.store.recent(_CHANGES)
-    except PromotionError:
-        return {}
-    return {each.record_id: each.id for each in recent if each.record_id}

@@ -66,7 +66,7 @@ def json_lines(entries: Iterator[Entry]) -> Iterator[bytes]:
 
 def csv_lines(site: Site, entries: Iterator[CachedRecord], now: datetime) -> Iterator[bytes]:
     """One line for each record, after the names of the columns; errors as in `json_lines`."""
-    changes = changes_by_record(site)
+    changes = changes_by_record(site.platform.store)
     running = {row.state.record for row in site.board.look().rows}
     yield _line(_HEADS)
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from engine.context.comparison import compare_releases
 from engine.context.source_facts import find_rollback
@@ -106,19 +107,22 @@ class VersionReader:
 
     def before(self, environment: str) -> str:
         """
-        Find the promoted version before the running one, never one just rolled back from.
+        Find the version that ran before the promotion of the running one, or before that.
 
-        VersionNotPromotedError if the newest 50 records have none.
+        It is not in quarantine. VersionNotPromotedError if the newest 50 records have none.
         """
-        records = (each.record for each in self._runner.ledger.history(environment, _MOVES))
+        entries = self._runner.ledger.history(environment, _MOVES)
+        records = [each.record for each in entries]
         moves = [each for each in records if isinstance(each, PromotionRecord | RollbackRecord)]
-        promoted = [each.version for each in moves if isinstance(each, PromotionRecord)]
-        running = moves[0].version if moves else None
-        older = promoted[promoted.index(running) :] if running in promoted else []
-        found = next((version for version in older if version != running), None)
-        if found is None:
-            raise VersionNotPromotedError(f"'{environment}' has no earlier version to roll back to")
-        return found
+        running = version = moves[0].version if moves else None
+        held = {each.version for each in entries[0].state.quarantined} if entries else set()
+        for move, older in pairwise(moves):
+            # A rollback returns to a version, so only its promotion has a version before.
+            if isinstance(move, PromotionRecord) and move.version == version:
+                version = older.version
+                if version != running and version not in held:
+                    return version
+        raise VersionNotPromotedError(f"'{environment}' has no earlier version to roll back to")
 
     def search(self, text: str, limit: int, patience_seconds: float) -> tuple[VersionRow, ...]:
         """

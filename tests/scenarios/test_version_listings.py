@@ -4,12 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
+import pytest
+
 from engine.api import Engine
 from engine.domain.artifact import Tag
+from engine.domain.errors import VersionNotPromotedError
 from engine.ports import Registry
 from tests.conftest import Place
 from tests.scenarios.engines import engine_on
-from tests.scenarios.verbs import build_and_promote
+from tests.scenarios.verbs import build_and_promote, roll_back
 
 
 class Paused:
@@ -45,3 +48,23 @@ def test_listing_that_began_before_a_move_is_not_the_answer_after_it(
         # It may get the newer listing too, if that is there when its thread runs again.
         assert "v1.0.0" in early.result(30).environments
         assert "v1.1.0" in late.result(30).environments
+
+
+def test_version_before_is_never_one_that_was_rolled_back(place: Place, engine: Engine) -> None:
+    build_and_promote(place, engine, "v1.0.0", "v2.0.0")
+    assert roll_back(engine, "v1.0.0").error is None
+
+    with pytest.raises(VersionNotPromotedError, match="'staging' has no earlier version"):
+        engine.versions.before("staging")
+    build_and_promote(place, engine, "v3.0.0")
+
+    assert engine.versions.before("staging") == "v1.0.0"
+
+
+def test_version_before_skips_one_in_quarantine(place: Place, engine: Engine) -> None:
+    build_and_promote(place, engine, "v1.0.0", "v2.0.0", "v3.0.0", "v4.0.0")
+    # The last one leaves v2.0.0.
+    for version in ("v3.0.0", "v2.0.0", "v4.0.0"):
+        assert roll_back(engine, version).error is None
+
+    assert engine.versions.before("staging") == "v1.0.0"

@@ -171,7 +171,17 @@ def test_single_product_shows_who_deployed_and_what_was_before(behind_proxy: Sta
     assert f"by {ALICE}, approved by bob@acme.com" in changed
     assert "INC-9: 5xx" in changed
     assert page.count("Roll back…") == 1
-    assert 'href="/environments/prod/rollback?version=v1.1.0"' in page
+    assert 'href="/environments/prod/rollback"' in page
+
+
+def test_rollback_of_a_promotion_returns_to_the_version_before(behind_proxy: Stage) -> None:
+    promoted_to_prod(behind_proxy)
+    promoted_to_prod(behind_proxy, "v1.1.0")
+    refresh(behind_proxy)
+
+    page = behind_proxy.get("/incident?environment=prod", ALICE)
+
+    assert 'href="/environments/prod/rollback?version=v1.0.0"' in page
 
 
 def test_person_without_a_right_locks_nothing(behind_proxy: Stage) -> None:
