@@ -32,7 +32,7 @@ def not_found_error(
 
 def _reached(path: PromotionPath, version: Version, tags: tuple[Tag, ...]) -> str:
     """Where the version is, and the command that takes it further; empty if it is nowhere."""
-    having = [each.name for each in path.environments if each.tag(version) in tags]
+    having = [each.name for each in path.environments if _has(each, version, tags)]
     ready = (
         each.name
         for each in path.environments
@@ -45,6 +45,14 @@ def _reached(path: PromotionPath, version: Version, tags: tuple[Tag, ...]) -> st
         f"{version} is in {', '.join(having)}. Promote it to {following} first: "
         f"floe platform promote {version} --to {following}"
     )
+
+
+def _has(place: Environment, version: Version, tags: tuple[Tag, ...]) -> bool:
+    """Whether `version` has a tag in `place`, where the tag may be too long to exist."""
+    try:
+        return place.tag(version) in tags
+    except ValueError:
+        return False
 
 
 def _versions_in(

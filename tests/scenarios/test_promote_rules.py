@@ -71,6 +71,17 @@ def test_missing_version_error_names_where_it_is_and_the_next_command(
     )
 
 
+def test_missing_version_error_skips_environments_with_too_long_tags(
+    layout: Place, tmp_path: Path
+) -> None:
+    version = f"v1.2.0-{'a' * 111}"
+    with engine_on(layout.registry, tmp_path, path_of("dev", "staging", "production")) as engine:
+        layout.push(image(), "v1.0.0-dev")
+
+        with pytest.raises(ArtifactNotFoundError, match=f"There is no '{version}-dev'"):
+            promote(engine, version, "staging")
+
+
 def test_tag_pushed_by_hand_does_not_count_as_promoted(place: Place, engine: Engine) -> None:
     place.push(image(), "v1.0.0-staging")
     before = place.registry.tags()
