@@ -13,7 +13,6 @@ from engine.domain.errors import PromotionError, UsageError
 from engine.domain.product import split_place
 from engine.domain.record import PromotionRecord
 from web.authentication import UnauthenticatedError, may_look, visible_sites, visitor
-from web.concurrency_limit import limit_concurrency
 from web.csrf import check_form
 from web.lock_many import lock_many
 from web.recent_changes import Recent, environments, locks, recent_changes, snapshots
@@ -99,8 +98,7 @@ def lock() -> Response:
     duration = given.get("for", "").strip() or None
     try:
         product, environment = _chosen(given)
-        with limit_concurrency("lock"):
-            done = lock_many(person, product, environment, given.get("reason", ""), duration)
+        done = lock_many(person, product, environment, given.get("reason", ""), duration)
     except PromotionError as error:
         flash(str(error)[:_LONGEST], "bad")
     else:

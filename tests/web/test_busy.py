@@ -26,11 +26,20 @@ def shop(tmp_path: Path) -> Iterator[Company]:
         yield running
 
 
-def occupy(kind: Kind, places: ExitStack) -> None:
-    """Take all places for requests of that kind."""
+def occupy(kind: Kind, places: ExitStack) -> int:
+    """Take all free places for requests of that kind, and return their number."""
+    taken = 0
     with pytest.raises(BusyError):
         while True:
             places.enter_context(limit_concurrency(kind))
+            taken += 1
+    return taken
+
+
+def free(kind: Kind) -> int:
+    """Count the free places for requests of that kind."""
+    with ExitStack() as places:
+        return occupy(kind, places)
 
 
 def test_slow_readers_delay_no_lock(shop: Company) -> None:
@@ -52,6 +61,29 @@ def test_lock_of_a_slow_registry_is_not_called_refused(shop: Company) -> None:
 
     assert sorted(done.locked) == ["checkout/prod", "ledger/prod"]
     assert (done.failed, done.unknown) == ((), ("search/prod",))
+
+
+def test_lock_of_a_slow_registry_keeps_its_place(shop: Company) -> None:
+    someone = person(shop.products["search"], BOB)
+    folder = shop.products["search"].engine.reference
+    with shop.app.test_request_context(headers=signed_in(BOB)):
+        with locked(Path(folder)):
+            lock_many(someone, "search", "prod", REASON, None, patience_seconds=0)
+            meanwhile = free("lock")
+
+        assert until(lambda: free("lock") == meanwhile + 1)
+
+
+def test_refused_lock_takes_no_place_of_a_lock(behind_proxy: Stage) -> None:
+    stranger = person(behind_proxy.platform, "mallory@acme.com")
+    headers = signed_in(stranger.name)
+    with behind_proxy.app.test_request_context(headers=headers), ExitStack() as places:
+        before = occupy("lock", places)
+
+        done = lock_many(stranger, "", "prod", REASON, None)
+
+    assert before > 0
+    assert (done.locked, done.unknown, len(done.failed)) == ((), (), 1)
 
 
 def test_product_that_opened_meanwhile_is_left_out(shop: Company) -> None:

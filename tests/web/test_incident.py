@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.changing import until
 from tests.scenarios.together import product
 from tests.web.company import APPROVED, BOB, MEMBERS, Company, company, three_products, words
-from tests.web.stage import ALICE, Stage, signed_in
+from tests.web.stage import ALICE, PROXY, Stage, signed_in, stage_in
 from tests.web.test_pages import promoted_to_prod, refresh
 
 REASON = "INC-42: checkout is down"
@@ -43,6 +44,12 @@ def held(shop: Company) -> list[str]:
         for row in platform.engine.status()
         if row.lock and row.lock.reason == REASON
     ]
+
+
+def refused(stage: Stage, environment: str) -> list[str]:
+    """Name the operators of refusals in the ledger of an environment."""
+    records = [each.record for each in stage.platform.engine.history(environment)]
+    return [each.operator for each in records if each.kind == "refusal"]
 
 
 def test_changes_of_all_products_are_listed(shop: Company) -> None:
@@ -192,8 +199,36 @@ def test_person_without_a_right_locks_nothing(behind_proxy: Stage) -> None:
 
     behind_proxy.post("/incident/lock", stranger, "/incident", reason=REASON, environment="prod")
 
-    assert "may not lock prod of any product" in behind_proxy.get("/incident", stranger)
+    page = behind_proxy.get("/incident", stranger)
+    assert f"Operator &#39;{stranger}&#39; is not authorized to lock" in page
     assert behind_proxy.platform.engine.status("prod")[0].lock is None
+    assert refused(behind_proxy, "prod") == [stranger]
+
+
+def test_lock_of_every_environment_is_refused_where_the_person_has_no_right(
+    behind_proxy: Stage,
+) -> None:
+    stranger = "mallory@acme.com"
+
+    behind_proxy.post("/incident/lock", stranger, "/incident", reason=REASON, environment="")
+
+    assert "Locked: dev, staging" in behind_proxy.get("/incident", stranger)
+    assert until(lambda: refused(behind_proxy, "prod") == [stranger])
+    assert refused(behind_proxy, "staging") == []
+    assert behind_proxy.platform.engine.status("prod")[0].lock is None
+
+
+def test_lock_without_any_right_is_recorded_in_every_ledger(tmp_path: Path) -> None:
+    stranger, rules = "mallory@acme.com", "authorization: {allowed_groups: [developers]}"
+    guarded = f"      - {{name: dev, {rules}}}\n      - name: staging\n        {rules}\n"
+    edit = ("      - name: dev\n      - name: staging\n", guarded)
+    with stage_in(tmp_path, PROXY, edit=edit) as stage:
+        stage.post("/incident/lock", stranger, "/incident", reason=REASON, environment="")
+
+        page, engine = stage.get("/incident", stranger), stage.platform.engine
+        assert "may not lock any environment of any product" in page
+        assert until(lambda: all(refused(stage, each) == [stranger] for each in engine.path.names))
+        assert [row.lock for row in engine.status()] == [None] * 3
 
 
 def test_page_without_changes_says_where_to_look(shop: Company) -> None:
