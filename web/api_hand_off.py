@@ -10,6 +10,7 @@ from engine.domain.trace import trace_id
 from engine.responses.dora import DoraResponse
 from engine.responses.verdict import VerdictResponse
 from web.authentication import admit_reader, must_view
+from web.concurrency_limit import limit_concurrency
 from web.site import API, NoSuchPageError, the_site
 
 hand_off = Blueprint("hand_off", __name__, url_prefix=API)
@@ -41,7 +42,8 @@ def dora() -> Response:
     engine = site.platform.engine
     until = engine.now()
     since = parse_time(request.args.get("since") or "30d", until)
-    read = site.dora_reader.read(until - since, until)
+    with limit_concurrency("reading"):
+        read = site.dora_reader.read(until - since, until)
     found = figures_of(engine.path.names, read.found, read.until - read.since)
     trace = trace_id(request.headers.get("traceparent"))
     response = DoraResponse.of(found, read.since, read.until, trace, read.unread)

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from engine.domain.change import Change
 from engine.domain.deployments import Deployment
-from engine.domain.errors import PromotionError, UsageError
+from engine.domain.errors import UsageError
 from engine.domain.gate import GateKind
 from engine.domain.parsing import parse_version
 from engine.domain.selection import Selection, parse_anchor
@@ -29,7 +29,7 @@ from engine.responses.waivers import WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
 from web.authentication import admit_reader, must_view
 from web.follow_token import HEADER, admits
-from web.history_query import asked, cursor, page_size
+from web.history_query import asked, cursor, page_size, read_page
 from web.pages import change_of
 from web.site import NoSuchPageError, the_site
 from web.status_cache import Seen
@@ -77,10 +77,8 @@ def history() -> Response:
     now = site.platform.engine.now()
     query = asked(site.platform.engine.path, request.args, now, _PAGE)
     site.records.refresh()
-    trouble = site.records.error(query.selection.environment)
-    if trouble is not None:
-        raise _again(trouble)
-    kept = site.records.store.page(query.selection, query.limit + 1, query.after)
+    site.records.require(query.selection.environment)
+    kept = read_page(site.records, query)
     shown = kept[: query.limit]
     response = HistoryPageResponse(
         success=True,
@@ -193,7 +191,8 @@ def _seen() -> Seen:
     if error is None:
         return seen
     last = LastStatus(last_known=tuple(map(EnvironmentResponse.of, seen.rows)), read_at=seen.at)
-    raise _again(error, **last.document())
+    # Other threads raise it too, so the details are not added to it.
+    raise type(error)(str(error), error.details | last.document())
 
 
 def _status(
@@ -212,8 +211,3 @@ def _limit() -> int:
 
 def _trace() -> str:
     return trace_id(request.headers.get("traceparent"))
-
-
-def _again(error: PromotionError, **more: object) -> PromotionError:
-    """Copy `error`, which other callers share, before details are added."""
-    return type(error)(str(error), error.details | more)

@@ -31,6 +31,7 @@ from engine.domain.trace import trace_id
 from engine.domain.versions import Presence
 from engine.ports import NO_PROGRESS
 from web.authentication import visitor
+from web.concurrency_limit import limit_concurrency
 from web.form_actions import FACE, only_people
 from web.page_blueprint import admit
 from web.site import NoSuchPageError, Site, the_site
@@ -143,7 +144,7 @@ def _submit(site: Site, name: str, verb: str, person: Operator, given: MultiDict
     wanted = _parse(site, name, verb, person, given, given.get("reason", ""))
     blocked = platform.may_promote(person, name).blocks
     if not blocked:
-        plan = platform.engine.plan(wanted, NO_PROGRESS, GateMode.LIST)
+        plan = _plan(site, wanted)
         if moved := _outdated(site, plan, given):
             # Two clicks may overlap, and the first one may be carried out already.
             if place := _known(site, form):
@@ -228,11 +229,16 @@ def _preview(
 ) -> Preview:
     asked = {key: value for key, value in given.items() if key != "at"}
     wanted = _parse(site, name, verb, person, asked, _PENDING)
-    plan = site.platform.engine.plan(wanted, NO_PROGRESS, GateMode.LIST)
+    plan = _plan(site, wanted)
     held = all(each.error and issubclass(each.error, HOLDING) for each in plan.blockers)
     rules = site.platform.engine.path.environment(name).break_glass
     breakable = bool(plan.blockers) and held and rules is not None
     return Preview(plan, breakable, _rules(site, name))
+
+
+def _plan(site: Site, wanted: PromotionRequest | RollbackRequest) -> Plan:
+    with limit_concurrency("preview"):
+        return site.platform.engine.plan(wanted, NO_PROGRESS, GateMode.LIST)
 
 
 def _candidates(site: Site, name: str, verb: str) -> tuple[tuple[str, ...], str | None]:

@@ -48,8 +48,8 @@ def choose() -> AnyResponse:
 @diffs.get("/diff/<before>..<after>")
 def show(before: str, after: str) -> str:
     site = the_site()
-    site.records.refresh()
     with limit_concurrency("reading"):
+        site.records.refresh()
         old, new = _side(site, before), _side(site, after)
         digests = str(old.release.digest), str(new.release.digest)
         same = old.release.digest == new.release.digest

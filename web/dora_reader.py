@@ -12,7 +12,7 @@ from engine.domain.errors import UsageError
 from engine.domain.record import AnyRecord
 from engine.domain.selection import Selection
 
-# Promotions and rollbacks of one request, which are read in about two seconds.
+# Promotions and rollbacks of one period, which are read in about two seconds.
 MOST_MOVES = 20_000
 # The end of a period may be older than now by this.
 _FRESH = timedelta(minutes=1)
@@ -36,11 +36,11 @@ class DoraReader:
         self._records = records
         self._most = most
         self._lock = threading.Lock()
-        self._known: dict[timedelta, tuple[dict[str, CachedRange], Measured]] = {}
+        self._known: dict[int, tuple[dict[str, CachedRange], Measured]] = {}
 
     def read(self, period: timedelta, now: datetime) -> Measured:
         """
-        Read the promotions of the `period` until about `now`.
+        Read the promotions of the `period` until about `now`; both may differ by a minute.
 
         UsageError for a period that is too long, or that has too many moves; the error of the
         copy while it cannot be read.
@@ -48,34 +48,36 @@ class DoraReader:
         check_period(now - period, now)
         records = self._records
         records.refresh()
-        if (error := records.error()) is not None:
-            raise type(error)(str(error), error.details)
+        records.require()
         with self._lock:
             covered = records.store.cached_ranges()
-            before, known = self._known.get(period, (None, None))
+            # A period since a fixed time grows with each request.
+            minutes = round(period / _FRESH)
+            before, known = self._known.get(minutes, (None, None))
             if known is not None and before == covered and now - known.until < _FRESH:
                 return known
             made = self._read(now - period, now)
-            self._known.pop(period, None)
-            self._known[period] = (covered, made)
+            self._known.pop(minutes, None)
+            self._known[minutes] = (covered, made)
             if len(self._known) > _KEPT:
                 del self._known[next(iter(self._known))]
             return made
 
     def _read(self, since: datetime, until: datetime) -> Measured:
-        found = measure_promotions(self._moves(since - LOOKBACK), since, until)
+        found = measure_promotions(self._moves(since), since, until)
         return Measured(since, until, found, self._records.missing())
 
     def _moves(self, since: datetime) -> Iterator[AnyRecord]:
-        """Yield the promotions and rollbacks, newest first."""
+        """Yield the promotions and rollbacks `since` then and `LOOKBACK` before, newest first."""
         walks = (
-            self._records.walk(Selection(kind=k, since=since)) for k in ("promotion", "rollback")
+            self._records.walk(Selection(kind=k, since=since - LOOKBACK))
+            for k in ("promotion", "rollback")
         )
         newest_first = merge(*walks, key=lambda kept: kept.record.at, reverse=True)
         for number, kept in enumerate(newest_first):
-            if number == self._most:
+            if number >= self._most and kept.record.at >= since:
                 raise UsageError(
-                    f"This period and the {LOOKBACK.days} days before it have more than "
-                    f"{self._most} promotions and rollbacks: choose a shorter one"
+                    f"This period has more than {self._most} promotions and rollbacks: choose a "
+                    "shorter one"
                 )
             yield kept.record

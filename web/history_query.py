@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from engine.bootstrap.server import CachedRecord, Cursor
+from engine.bootstrap.server import CachedRecord, Cursor, Records
 from engine.domain.errors import UsageError
 from engine.domain.parsing import parse_version
 from engine.domain.path import PromotionPath
 from engine.domain.selection import Selection, parse_digest_prefix, parse_time
 from engine.domain.text import printable
+from web.concurrency_limit import limit_concurrency
 
 NAMES = ("environment", "version", "operator", "kind", "digest", "since", "until", "search")
 _LONGEST_SEARCH = 200
@@ -45,6 +47,13 @@ def asked(path: PromotionPath, given: Mapping[str, str], now: datetime, limit: i
         search=_search(said.get("search")),
     )
     return Asked(selection, page_size(given, limit), _cursor(given.get("after", "")), said)
+
+
+def read_page(records: Records, query: Asked) -> tuple[CachedRecord, ...]:
+    """Read a page, and one record more if it is not the last; BusyError for many searches."""
+    # A search reads all records.
+    with limit_concurrency("reading") if query.selection.search else nullcontext():
+        return records.store.page(query.selection, query.limit + 1, query.after)
 
 
 def _search(text: str | None) -> str | None:

@@ -15,7 +15,7 @@ from engine.domain.selection import Selection
 from engine.responses.record import Entry, RecordResponse
 from web.audit_texts import MEANINGS
 from web.concurrency_limit import limit_concurrency
-from web.history_query import asked, cursor
+from web.history_query import asked, cursor, read_page
 from web.history_rows import past
 from web.page_blueprint import pages
 from web.pages import running_records
@@ -33,7 +33,7 @@ def history() -> str:
     site.records.refresh()
     trouble, copied = site.records.error(query.selection.environment), True
     try:
-        kept = site.records.store.page(query.selection, query.limit + 1, query.after)
+        kept = read_page(site.records, query)
         matrix = None if query.after else grid(site, site.board.look(), request.args.get("older"))
         missing = site.records.missing()
     except StoreUnavailableError as error:

@@ -91,6 +91,11 @@ class Records:
             return self.errors.get(environment)
         return next(iter(self.errors.values()), None)
 
+    def require(self, environment: str | None = None) -> None:
+        """Raise that error; a copy of it, because other threads may raise it too."""
+        if (error := self.error(environment)) is not None:
+            raise type(error)(str(error), error.details)
+
     def _refresh(self, name: str, covered: CachedRange | None) -> bool:
         try:
             complete = self._follow(name, covered)

@@ -44,7 +44,7 @@ def free(kind: Kind) -> int:
 
 def test_slow_readers_delay_no_lock(shop: Company) -> None:
     with ExitStack() as places:
-        for kind in ("reading", "export", "operation"):
+        for kind in ("reading", "export", "operation", "preview"):
             occupy(kind, places)
         lock(shop, product="", environment="prod")
 
@@ -110,12 +110,38 @@ def test_downloads_are_limited_and_release_their_places(stage: Stage) -> None:
     assert busy == [503] * 3
 
 
-def test_records_are_limited(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/environments/prod/records/1",
+        "/history?search=v1",
+        "/api/v1/history?search=v1",
+        "/api/v1/dora",
+    ],
+)
+def test_long_readings_are_limited(stage: Stage, address: str) -> None:
     promoted_to_prod(stage)
 
     with ExitStack() as places:
         occupy("reading", places)
-        busy = stage.client.get("/environments/prod/records/1")
+        busy = stage.client.get(address)
+        assert stage.get("/history")
 
     assert busy.status_code == 503
-    assert stage.get("/environments/prod/records/1")
+    assert stage.get(address)
+
+
+def test_previews_are_limited(behind_proxy: Stage) -> None:
+    behind_proxy.publish("v1.0.0")
+    form = "/environments/staging/promote"
+    preview = f"{form}?version=v1.0.0"
+
+    with ExitStack() as places:
+        occupy("preview", places)
+        busy = behind_proxy.client.get(preview, headers=signed_in(ALICE))
+        sent = behind_proxy.post(form, ALICE, "/incident", version="v1.0.0")
+
+    assert busy.status_code == 503
+    assert behind_proxy.platform.store.recent(1) == ()
+    assert sent.headers["Location"] == preview
+    assert "The server is busy" in behind_proxy.get(preview, ALICE)

@@ -82,11 +82,27 @@ def test_period_is_read_once_for_all_viewers(delivered: Stage) -> None:
     assert delivered.site.dora_reader.read(WEEK, now) is first
 
 
+def test_period_since_a_fixed_time_is_read_once_a_minute(delivered: Stage) -> None:
+    now, later = delivered.platform.engine.now(), timedelta(seconds=20)
+
+    first = delivered.site.dora_reader.read(WEEK, now)
+
+    assert delivered.site.dora_reader.read(WEEK + later, now + later) is first
+    assert delivered.site.dora_reader.read(WEEK * 2, now) is not first
+
+
 def test_too_many_promotions_are_refused_with_a_hint(delivered: Stage) -> None:
     reader = DoraReader(delivered.site.records, most=2)
 
     with pytest.raises(UsageError, match="choose a shorter one"):
         reader.read(WEEK, delivered.platform.engine.now())
+
+
+def test_promotions_before_the_period_do_not_make_it_too_long(delivered: Stage) -> None:
+    reader = DoraReader(delivered.site.records, most=2)
+    later = delivered.platform.engine.now() + timedelta(hours=1)
+
+    assert reader.read(timedelta(minutes=1), later).found == {}
 
 
 @pytest.mark.parametrize("query", ["since=31d", "environment=moon"])

@@ -53,12 +53,8 @@ _VERSIONS = """
 SELECT version FROM records WHERE product = ? AND version IS NOT NULL
 GROUP BY version ORDER BY max(at) DESC, version DESC LIMIT ?
 """
-_SEARCHED = "({})".format(
-    " OR ".join(
-        f"lower({column}) LIKE ? ESCAPE '!'"
-        for column in ("version", "subject", "id", "operator", "operator_id")
-    )
-)
+_SEARCHED = ("version", "subject", "id", "operator", "operator_id")
+_SEARCH = " OR ".join(f"lower({column}) LIKE ? ESCAPE '!'" for column in _SEARCHED)
 
 
 class SqlRecords:
@@ -202,7 +198,7 @@ class SqlRecords:
             either = "(product = ? AND operator = ? OR product = ? AND operator_id = ?)"
             asked[0] = (either, operator * 2)
         if selection.search is not None:
-            asked.append((_SEARCHED, [_pattern(selection.search)] * 5))
+            asked.append((f"({_SEARCH})", [_pattern(selection.search)] * len(_SEARCHED)))
         if after is not None:
             at, environment, sequence = after
             end = [micros(at), self._place(environment), sequence]
