@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-from engine.domain.text import iso_time, printable, without_colours
+from engine.domain.text import iso_time, largest_unit, printable, whole_duration, without_colours
 
 # Versions up to this length fit into one line.
 _LONG = 14
 _SEPARATOR = re.compile(r"(?<=[-._])")
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
 _MOST_BYTES = 1024**6
 
@@ -28,7 +27,7 @@ def span(seconds: float) -> str:
     """Format a duration in its largest unit: `0.4 s`, `12 s`, `5 min`, `3 h`, `12 d`."""
     if seconds < 1:
         return f"{max(seconds, 0):.1f} s"
-    size, unit = next(each for each in _UNITS if seconds >= each[0])
+    size, unit = largest_unit(seconds)
     whole = int(seconds // size)
     if unit == "min" and whole < 10 and seconds % 60 >= 1:
         return f"{whole} min {int(seconds % 60)} s"
@@ -40,10 +39,7 @@ def span(seconds: float) -> str:
 def ago(at: datetime, now: datetime) -> str:
     """Format an age in one unit; the other clock may be ahead of ours."""
     seconds = (now - at).total_seconds()
-    if seconds < 1:
-        return "now"
-    size, unit = next(each for each in _UNITS if seconds >= each[0])
-    return f"{int(seconds // size)} {unit} ago"
+    return "now" if seconds < 1 else f"{whole_duration(seconds)} ago"
 
 
 def brief(at: datetime | None, now: datetime) -> str:

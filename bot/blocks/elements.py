@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from engine.domain.text import printable
+from engine.domain.text import printable, whole_duration
 
 Block = dict[str, JsonValue]
 View = dict[str, JsonValue]
@@ -107,11 +107,9 @@ def format_deadline(at: datetime) -> str:
 
 def format_duration(seconds: float) -> str:
     """Format seconds as 42 s, 47 min, 2 h 5 min or 3 d 4 h."""
-    minutes, whole = max(0, int(seconds)) // 60, max(0, int(seconds))
-    if minutes < 1:
-        return f"{whole} s"
+    minutes = int(seconds) // 60
     if minutes < 60:
-        return f"{minutes} min"
+        return whole_duration(max(0, int(seconds)))
     if minutes < 48 * 60:
         return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
     hours = minutes // 60

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from engine.domain.artifact import Digest
 from engine.domain.state import EnvironmentState
+from engine.domain.text import whole_duration
 
 # Reports may come from clocks that are ahead by this.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -66,7 +67,9 @@ class Rollout:
         text = f"{self.healthy} of {self.total} {noun} healthy"
         if self.failed:
             return f"{text}, {len(self.failed)} failed: {', '.join(self.failed[:3])}"
-        return text if self.took is None else f"{text} after {_span(self.took)}"
+        if self.took is None:
+            return text
+        return f"{text} after {whole_duration(self.took.total_seconds())}"
 
 
 def rollout(state: EnvironmentState, reports: Sequence[Deployment]) -> Rollout | None:
@@ -83,11 +86,3 @@ def rollout(state: EnvironmentState, reports: Sequence[Deployment]) -> Rollout |
     complete = len(healthy) == len(reports)
     took = max(max(healthy) - since, timedelta(0)) if complete else None
     return Rollout(len(reports), len(healthy), failed, took)
-
-
-def _span(time: timedelta) -> str:
-    seconds = int(time.total_seconds())
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

@@ -27,6 +27,7 @@ _SECRETS = re.compile(
 )
 _MASK = "…"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _LAST_LINES, _LINE_WIDTH = 40, 500
 _MAX_MASKED = 4000
 
@@ -80,6 +81,17 @@ def closest_match(given: str, known: Iterable[str]) -> str | None:
 def iso_time(time: datetime) -> str:
     """Format `time` in UTC as ISO 8601 with `Z`, the form of all times in JSON."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def largest_unit(seconds: float) -> tuple[int, str]:
+    """Return the length and name of the largest unit that fits into `seconds`; else a second."""
+    return next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
+
+
+def whole_duration(seconds: float) -> str:
+    """Format a duration in whole units of the largest size: `12 s`, `5 min`, `3 h`, `12 d`."""
+    size, unit = largest_unit(seconds)
+    return f"{int(seconds // size)} {unit}"
 
 
 def mask_secrets(text: str) -> str:

@@ -8,10 +8,10 @@ from pydantic import Field
 
 from engine.domain.dora import DEFINITIONS, Figures
 from engine.domain.record_base import UtcTime
+from engine.domain.text import largest_unit
 from engine.responses.common import Error, Response, Success, TraceId
 
 FIGURES = ("deployments", "per day", "lead time", "change fail rate", "recovery time")
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 class DeliveryFigures(Response):
@@ -77,7 +77,7 @@ def duration_text(seconds: float | None) -> str:
     """Format a duration in its largest unit, with one decimal; `-` without one."""
     if seconds is None:
         return "-"
-    size, unit = next((each for each in _UNITS if seconds >= each[0]), _UNITS[-1])
+    size, unit = largest_unit(seconds)
     return f"{seconds / size:.1f} {unit}"
 
 
