@@ -22,7 +22,7 @@ _MOST_UNANSWERED = 3
 # The card links to the approval request, and the web page to the card.
 _LINKED_SUFFIXES = (":ask", ":root")
 # The time until which the workspace is taken to lack newer blocks; a bot serves one workspace.
-_PLAIN_FACT, _PLAIN_SECONDS = "plain_blocks_until", 30 * 86400
+_PLAIN_FACT, _PLAIN_SECONDS = "plain_blocks_until", 86400
 # A message with this client_msg_id existed, and is gone.
 _DELETED = frozenset({"duplicate_message_not_found", "duplicate_channel_not_found"})
 _DOUBT = "doubt"

@@ -8,7 +8,7 @@ from importlib import import_module
 from engine.config.issuers import OidcIssuer
 from engine.config.people import Web
 from engine.config.tenants import shared_issuer
-from engine.domain.errors import AuthorizationError, IdentityUnavailableError
+from engine.domain.errors import AuthorizationError, IdentityUnavailableError, PromotionError
 from engine.runtime.sign_ins import SignIn, SignIns, of_issuer
 
 # A command may take some time before it sends its token.
@@ -33,9 +33,17 @@ def server_token(address: str) -> str:
 def local_token(issuers: Iterable[OidcIssuer]) -> str:
     """The token of the sign-in with one of `issuers` for local commands; empty without one."""
     sign_ins = SignIns(os.environ)
-    places = (of_issuer(each.issuer, each.audience) for each in issuers)
-    tokens = (_token_for(sign_ins, place, "floe login") for place in places)
-    return next(filter(None, tokens), "")
+    refused: PromotionError | None = None
+    for each in issuers:
+        try:
+            if token := _token_for(sign_ins, of_issuer(each.issuer, each.audience), "floe login"):
+                return token
+        except (AuthorizationError, IdentityUnavailableError) as error:
+            # The sign-in with another provider may still be good.
+            refused = refused or error
+    if refused:
+        raise refused
+    return ""
 
 
 def _token_for(sign_ins: SignIns, place: str, command: str) -> str:

@@ -137,6 +137,26 @@ def test_expired_sign_in_names_the_command_and_is_no_other_identity(
     assert f"Your sign-in for {forgetful.issuer} expired: run floe login\n" in refused.err
 
 
+def test_expired_sign_in_hides_no_other_one(
+    provider: OidcProvider, forgetful: OidcProvider, tmp_path: Path
+) -> None:
+    platform_in(tmp_path, provider)
+    file = tmp_path / "manifest.yaml"
+    first = f'oidc: [{{issuer: "{forgetful.issuer}", audience: floe}}, '
+    file.write_text(file.read_text().replace("oidc: [", first))
+    desk = desk_in(tmp_path)
+    assert desk.run("login", "--issuer", forgetful.issuer).code == 0
+    [place] = desk.stored
+    expired = {place: desk.stored[place] | {"refresh_token": "used"}}
+    desk.file.write_text(json.dumps(expired))
+    assert desk.run("login", "--issuer", provider.issuer).code == 0
+
+    known = desk.run("whoami", "--output", "json")
+
+    assert known.code == 0, known.err
+    assert known.document["operator"] == "alice@acme.com"
+
+
 def test_signing_out_ends_the_sign_in_at_the_provider(
     forgetful: OidcProvider, tmp_path: Path
 ) -> None:
