@@ -1,4 +1,4 @@
-"""HTTP connections with time limits for headers and requests."""
+"""HTTP connections with time limits for headers, requests and readers."""
 
 import resource
 import time
@@ -14,6 +14,8 @@ HEADER_SECONDS = 10.0
 REQUEST_SECONDS = 60.0
 # Between two requests of a connection.
 IDLE_SECONDS = 60
+# While the reader of an answer takes none of it.
+READING_SECONDS = 60.0
 _MOST_CONNECTIONS = 8192
 # Reserved for files, pipes, and connections to registries, Slack and gates.
 _OTHER_FILES = 512
@@ -28,16 +30,20 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]  # waitress has no type
 
 class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """
-    A connection that closes if headers take longer than `header_seconds`, or a request longer
-    than `request_seconds`. Waitress itself has no such limits.
+    A connection that closes if headers take longer than `header_seconds`, a request longer than
+    `request_seconds`, or if nobody reads its answer for `reading_seconds`. Waitress itself has no
+    such limits.
     """
 
     parser_class = _Request
     header_seconds = HEADER_SECONDS
     request_seconds = REQUEST_SECONDS
+    reading_seconds = READING_SECONDS
     # The start of the unfinished request; None between two requests.
     _begun: float | None = None
     _asked_last = 0.0
+    # The last change of waitress's `last_activity`, and when it was seen.
+    _activity, _read_last = 0.0, 0.0
 
     def add_channel(self, map: object = None) -> None:
         self._begun = time.monotonic()
@@ -61,7 +67,17 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         begun = None if self.requests else self._begun
         if begun is not None and time.monotonic() - begun > self._patience:
             self.will_close = True
+        if self._is_unread():
+            # The thread that makes the answer waits for room, and ends now.
+            self.handle_close()
+            return False
         return bool(super().readable())
+
+    def _is_unread(self) -> bool:
+        now = time.monotonic()
+        if not self.total_outbufs_len or self.last_activity != self._activity:
+            self._activity, self._read_last = self.last_activity, now
+        return now - self._read_last > self.reading_seconds
 
     @property
     def _patience(self) -> float:

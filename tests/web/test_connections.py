@@ -11,11 +11,16 @@ from typing import Any
 
 import httpx
 import pytest
+from flask import Response
 
 from tests.web.serving import serving
 from tests.web.stage import Stage
 from web.connections import LARGEST_BODY, Connection
 from web.server import Server
+
+MIB = 1024 * 1024
+# More than waitress and the kernel keep for a reader.
+FLOOD = 64
 
 
 class ShortTimeouts(Connection):
@@ -23,6 +28,7 @@ class ShortTimeouts(Connection):
 
     header_seconds = 2
     request_seconds = 0.2
+    reading_seconds = 5
 
 
 @pytest.fixture
@@ -112,6 +118,39 @@ def test_oldest_connections_make_room_for_new_ones(stage: Stage) -> None:
             connection.close()
 
     assert answer.status_code == 200
+
+
+def test_answer_that_nobody_reads_ends(stage: Stage) -> None:
+    ended = threading.Event()
+    stage.app.add_url_rule("/flood", view_func=lambda: Response(flood(ended)))
+    with serving(stage.app, connection=ShortTimeouts) as url, connected(url) as connection:
+        connection.sendall(b"GET /flood HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+
+        assert connection.recv(1) == b"H"
+        assert ended.wait(60)
+
+
+def test_slow_reader_receives_the_whole_answer(stage: Stage) -> None:
+    ended = threading.Event()
+    stage.app.add_url_rule("/flood", view_func=lambda: Response(flood(ended)))
+    size = 0
+    with (
+        serving(stage.app, connection=ShortTimeouts) as url,
+        httpx.stream("GET", f"{url}/flood", timeout=30) as answer,
+    ):
+        for chunk in answer.iter_bytes(MIB):
+            size += len(chunk)
+            time.sleep(0.15)
+
+    assert size == FLOOD * MIB
+
+
+def flood(ended: threading.Event) -> Iterator[bytes]:
+    try:
+        for _ in range(FLOOD):
+            yield bytes(MIB)
+    finally:
+        ended.set()
 
 
 def test_connection_is_kept_between_requests(hasty: str) -> None:
