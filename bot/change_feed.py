@@ -194,7 +194,12 @@ class FeedFollower:
 
     def _changes(self, ids: Iterable[str]) -> dict[str, Change]:
         found = [self._changes_store.get(change_id) for change_id in dict.fromkeys(ids)]
-        return {c.id: c for c in found if c is not None and not is_hidden(c) and self._channel(c)}
+        return {c.id: c for c in found if c is not None and self._is_shown(c)}
+
+    def _is_shown(self, change: Change) -> bool:
+        """A card that is in the channel stays up to date, also if its change ends at once."""
+        hidden = is_hidden(change) and not self._messages.keys_with_prefix(card_key(change.id))
+        return not hidden and bool(self._channel(change))
 
     def _announce(self, change: Change) -> None:
         """Post the card first: all other messages are in its thread."""

@@ -182,8 +182,10 @@ class CommandListeners:
         if isinstance(parsed, Help):
             return self._help(self._catalog.commands.promote, origin)
         shown = self._catalog.example(origin)
-        example = f"@floe promote {shown.place('')} v1.2.3 {shown.last_environment}"
-        missing = "the product" if isinstance(parsed, NoProduct) else "the version"
+        version = "" if isinstance(parsed, NoProduct) else parsed.version
+        example = f"@floe promote {shown.place('')} {version or 'v1.2.3'} {shown.last_environment}"
+        asked = "the target environment" if version else "the version"
+        missing = "the product" if isinstance(parsed, NoProduct) else asked
         raise InvalidCommandError(
             f"{missing} is missing, and only {self._catalog.commands.promote} opens a form",
             " ".join(example.split()),

@@ -110,7 +110,12 @@ class DirectMessages:
             self._notices.add(change.id, kind)
 
     def _close_requests(self, change: Change) -> None:
-        """Edit the requests for approval that were sent, and drop the others."""
+        """
+        Edit the requests for approval that were sent, and drop the others.
+
+        They are due again if the change loses an approval; then those that were sent are edited.
+        """
+        self._notices.forget(change.id, Kind.ASK)
         for key in self._messages.keys_with_prefix(f"{change.id}:{Kind.ASK}:"):
             if not self._messages.withdraw(key):
                 payload = direct_message.asked(change, self._catalog.of_change(change), key)
@@ -120,7 +125,12 @@ class DirectMessages:
         later = self._notices.now() + 1
         try:
             for notice in self._notices.due():
-                self._handle(notice)
+                try:
+                    self._handle(notice)
+                except Exception as error:
+                    # An answer of Slack that nobody expected must not hold up the other messages.
+                    _log.exception("direct messages %s", notice.key)
+                    self._retry(notice, error)
             due = self._notices.next_due()
             later = math.inf if due is None else due
         finally:

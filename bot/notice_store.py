@@ -19,6 +19,9 @@ class Kind(StrEnum):
     FAILED = "failed"  # the deployment failed in a cluster
 
 
+_KINDS = ", ".join("?" for _ in Kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Direct messages of a `kind` about a change; times are seconds since 1970."""
@@ -49,20 +52,27 @@ class NoticeStore:
                 [f"{change_id}:{kind}", change_id, kind.value, now, now],
             )
 
+    def forget(self, change_id: str, kind: Kind) -> None:
+        """Let messages of `kind` be due again."""
+        with self._store.transaction() as db:
+            db.execute("DELETE FROM notices WHERE key = ?", [f"{change_id}:{kind}"])
+
     def due(self) -> Sequence[Notice]:
-        """Those that are due, oldest first."""
+        """Those that are due, oldest first, without kinds of a newer version of floe."""
         with self._store.read() as db:
             rows = db.execute(
                 "SELECT change_id, kind, at, due, tries FROM notices "
-                "WHERE done = 0 AND due <= ? ORDER BY due LIMIT ?",
-                [self.now(), _AT_ONCE],
+                f"WHERE done = 0 AND due <= ? AND kind IN ({_KINDS}) ORDER BY due LIMIT ?",
+                [self.now(), *Kind, _AT_ONCE],
             ).fetchall()
         return [Notice(change, Kind(kind), *rest) for change, kind, *rest in rows]
 
     def next_due(self) -> float | None:
         """When the next one is due."""
         with self._store.read() as db:
-            row = db.execute("SELECT min(due) FROM notices WHERE done = 0").fetchone()
+            row = db.execute(
+                f"SELECT min(due) FROM notices WHERE done = 0 AND kind IN ({_KINDS})", [*Kind]
+            ).fetchone()
         return row[0] if row else None
 
     def postpone(self, notice: Notice, due: float) -> None:

@@ -25,6 +25,8 @@ _LINKED_SUFFIXES = (":ask", ":root")
 _PLAIN_FACT, _PLAIN_SECONDS = "plain_blocks_until", 86400
 # A message with this client_msg_id existed, and is gone.
 _DELETED = frozenset({"duplicate_message_not_found", "duplicate_channel_not_found"})
+# The first letters of the ids of users.
+_PEOPLE = ("U", "W")
 _DOUBT = "doubt"
 _DOUBT_TEXT = "Slack did not confirm this message at once, so it may be here twice."
 _CLIENT_IDS = UUID("8d1f2f6c-6f0e-4a57-9f0c-7f4f6c2b1f3e")
@@ -192,6 +194,9 @@ class Sender:
 
     def _search(self, message: PendingMessage, thread: str | None) -> _Search:
         """Search for a message that an earlier attempt may have posted; this needs a scope."""
+        if message.channel.startswith(_PEOPLE):
+            # Only the answer to a direct message names its channel.
+            return _Search(complete=False)
         parameters: dict[str, str | int | bool] = {
             "channel": message.channel,
             "oldest": f"{(message.taken or 0) - _SKEW:.6f}",

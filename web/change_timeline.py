@@ -76,6 +76,8 @@ class GateView:
     """
 
     gate: str
+    # The place of its output on the page; messages in Slack link to it.
+    anchor: str
     result: GateResult | None
     started: datetime | None = None
     usual_seconds: float | None = None
@@ -140,6 +142,7 @@ def _gate(
     last = last_lines(output) if failed else []
     return GateView(
         gate=spoken(name),
+        anchor=f"output-{name.replace('_', '-')}",
         result=result,
         started=None if result else started,
         usual_seconds=median(ran) if ran else None,

@@ -31,6 +31,7 @@ _server = click.option(
     metavar="URL",
     help="The server. Without one: local commands.",
 )
+_SETTING = "--server (or FLOE_SERVER)"
 _issuer = click.option(
     "--issuer", metavar="URL", help="The provider, where people can sign in with several."
 )
@@ -74,7 +75,7 @@ def logout(server: str | None, output: str) -> None:
 
 
 def _to_server(server: str, issuer: str | None, device: bool, trace: str) -> Answer:
-    place = address_of_server(server)
+    place = address_of_server(server, _SETTING)
     found = _chosen(providers(place, trace).issuers, issuer, place)
     signed_in = sign_in(openid_client(found.issuer, found.client_id), device=device)
     # A server that refuses the token leaves an earlier sign-in as it was.
@@ -124,7 +125,7 @@ def _keep(place: str, signed_in: SignIn, response: WhoamiResponse) -> Answer:
 
 def _leave(server: str | None, trace: str) -> Answer:
     sign_ins = SignIns(os.environ)
-    wanted = address_of_server(server) if server else None
+    wanted = address_of_server(server, _SETTING) if server else None
     places = [each for each in sign_ins.places if _is_meant(each, wanted)]
     warnings: list[str] = []
     for place in places:

@@ -35,7 +35,7 @@ def sign_in(client: OpenIdClient, *, device: bool) -> SignIn:
 
 
 def _by_browser(client: OpenIdClient, places: Endpoints) -> SignIn:
-    loopback = Loopback()
+    loopback = Loopback(device=bool(places.device))
     with loopback.serving():
         url, remembered = client.question(places, loopback.callback)
         loopback.expect(remembered["state"], client.issuer, named=places.names_issuer)

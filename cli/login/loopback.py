@@ -34,7 +34,9 @@ class Loopback:
     Other requests, also of pages that other sites open, get an error and change nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, device: bool) -> None:
+        """`device`: whether the provider has a sign-in for other devices."""
+        self._advice = ", with --device for the browser of another machine" if device else ""
         self._state = ""
         self._issuer = ""
         self._named = False
@@ -59,8 +61,8 @@ class Loopback:
             found = self._arrived.get(timeout=_WAIT_SECONDS)
         except Empty as error:
             raise AuthorizationError(
-                f"No one signed in within {_WAIT_SECONDS // 60} minutes: run floe login again, "
-                "with --device for the browser of another machine"
+                f"No one signed in within {_WAIT_SECONDS // 60} minutes: run floe login again"
+                f"{self._advice}"
             ) from error
         if found.refusal:
             raise AuthorizationError(found.refusal)
@@ -118,6 +120,9 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, loopback: Loopback) -> None:
         self.loopback = loopback
         super().__init__(("127.0.0.1", 0), _Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print nothing: a browser may close a connection at any time."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -14,22 +14,22 @@ from engine.domain.errors import ConfigError
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 
 
-def address_of(text: str) -> httpx.URL:
-    """FLOE_SERVER as a URL: https, or http on loopback only, since a token goes there."""
+def address_of(text: str, setting: str = "FLOE_SERVER") -> httpx.URL:
+    """The value of `setting` as a URL: https, or http on loopback only, since tokens go there."""
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeEncodeError) as error:
-        raise ConfigError(f"FLOE_SERVER is no address ({error}): {_EXAMPLE}") from error
+        raise ConfigError(f"{setting} is no address ({error}): {_EXAMPLE}") from error
     if url.scheme not in ("http", "https") or not url.host:
-        raise ConfigError(f"FLOE_SERVER is no address of a server: {_EXAMPLE}")
+        raise ConfigError(f"{setting} is no address of a server: {_EXAMPLE}")
     if url.userinfo or url.query or url.fragment:
         raise ConfigError(
-            "FLOE_SERVER is an address and nothing else, without a user, a query or a fragment: "
+            f"{setting} is an address and nothing else, without a user, a query or a fragment: "
             f"{_EXAMPLE}"
         )
     if url.scheme == "http" and not _loopback(url.host):
         raise ConfigError(
-            f"FLOE_SERVER is http://{url.host}, which sends the token unencrypted: use https://"
+            f"{setting} is http://{url.host}, which sends the token unencrypted: use https://"
         )
     return url
 

@@ -14,9 +14,9 @@ from engine.domain.errors import AuthorizationError
 from engine.responses.whoami import SignInResponse, WhoamiResponse
 
 
-def address_of_server(text: str) -> str:
+def address_of_server(text: str, setting: str = "FLOE_SERVER") -> str:
     """Write the address `text` in its one form; ConfigError if a token must not go there."""
-    return address_text(address_of(text))
+    return address_text(address_of(text, setting))
 
 
 def providers(server: str, trace_id: str) -> SignInResponse:

@@ -35,6 +35,10 @@ _UNREACHED = (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolEr
 _REFUSED = (httpx.HTTPError, httpx.InvalidURL, AuthlibBaseError, *_NO_DOCUMENT)
 
 
+class _OverloadedError(Exception):
+    """The provider failed or asked for a pause: it did not judge the request."""
+
+
 class PendingSignInError(Exception):
     """The person did not decide yet (RFC 8628, section 3.5); `slower` asks for a longer pause."""
 
@@ -132,7 +136,7 @@ class OpenIdClient:
         try:
             with self._client() as client:
                 document = client.session.get(url).json()
-        except (httpx.HTTPError, httpx.InvalidURL, *_NO_DOCUMENT) as error:
+        except (_OverloadedError, httpx.HTTPError, httpx.InvalidURL, *_NO_DOCUMENT) as error:
             raise IdentityUnavailableError(
                 f"The provider {self.issuer} does not answer, so sign-in fails: try again, or "
                 f"check {self.setting}.issuer and the network"
@@ -219,7 +223,7 @@ class OpenIdClient:
     def _explained(self, refused: str) -> Iterator[None]:
         try:
             yield
-        except _UNREACHED as error:
+        except (*_UNREACHED, _OverloadedError) as error:
             raise IdentityUnavailableError(self.unanswered) from error
         except _REFUSED as error:
             raise AuthorizationError(refused) from error
@@ -231,6 +235,7 @@ class OpenIdClient:
             trust_env=False,
             timeout=SECONDS,
             headers={"User-Agent": "floe", "Accept-Encoding": "identity"},
+            event_hooks={"response": [_refuse_overload]},
         ) as session:
             yield _OAuthClient(
                 session,
@@ -251,6 +256,11 @@ def secure(url: object, issuer: str) -> bool:
         return False
     local = issuer.startswith("http://") and is_loopback(parts.hostname or "")
     return parts.scheme == "https" or (parts.scheme == "http" and local)
+
+
+def _refuse_overload(answer: httpx.Response) -> None:
+    if answer.status_code == httpx.codes.TOO_MANY_REQUESTS or answer.is_server_error:
+        raise _OverloadedError(f"status {answer.status_code}")
 
 
 def _endpoints(document: Mapping[str, Any], issuer: str) -> Endpoints | None:

@@ -201,6 +201,8 @@ class FakeSlack:
     def _conversations_history(self, arguments: Json) -> Json:
         if not self.history:
             return {"error": "missing_scope"}
+        if arguments["channel"].startswith("U"):
+            return {"error": "channel_not_found"}
         return {"messages": self.in_channel(arguments["channel"])[::-1]}
 
     def _conversations_replies(self, arguments: Json) -> Json:

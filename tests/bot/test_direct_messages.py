@@ -145,6 +145,41 @@ def test_change_that_ends_while_approvers_are_looked_up_asks_no_one(tmp_path):
         assert stage.bot.messages.keys_with_prefix(f"{change.id}:ask:") == ()
 
 
+def test_approvers_are_asked_again_when_an_approval_is_lost(tmp_path):
+    with stage_in(tmp_path, notify="approvers: dm") as stage:
+        stage.slack.groups["release-managers"] = [BOB, CAROL]
+        change = stage.waiting_change()
+        eventually(lambda: direct(stage, CAROL))
+        [asked] = direct(stage, CAROL)
+        stage.restart(worker=False)
+        stage.click("floe_approve", change.id, BOB)
+        eventually(lambda: "needs no more approvals" in direct(stage, CAROL)[0])
+        # Bob left the company.
+        stage.slack.users[BOB]["deleted"] = True
+        stage.slack.groups["release-managers"] = [CAROL]
+        stage.restart()
+
+        eventually(lambda: direct(stage, CAROL) == [asked])
+        stage.change(ChangeState.AWAITING_APPROVAL)
+
+
+def test_unexpected_answer_holds_up_no_other_message(tmp_path):
+    with stage_in(tmp_path, notify=f"approvers: dm, {quiet_now()}") as stage:
+        change = stage.waiting_change()
+        eventually(lambda: notices(stage) == ["ask"])
+        usual = stage.slack._usergroups_users_list
+        stage.slack._usergroups_users_list = lambda arguments: {"users": 7}
+        store = BotStore(bot_database(stage.folder / ".floe"))
+        NoticeStore(store).add(change.id, Kind.LATE)
+        store.close()
+
+        end_quiet_hours(stage, "approvers: dm")
+        eventually(lambda: "still waits for approval" in " ".join(direct(stage, ALICE)))
+        assert notices(stage) == ["ask"]
+        stage.slack._usergroups_users_list = usual
+        eventually(lambda: direct(stage, BOB))
+
+
 def test_more_than_fifty_approvers_are_asked_in_the_channel_only(tmp_path):
     with stage_in(tmp_path, notify="approvers: dm") as stage:
         many = [f"U09P{number:02}" for number in range(50)]
@@ -164,7 +199,7 @@ def test_messages_of_quiet_hours_are_sent_afterwards_if_still_true(tmp_path):
         change = stage.waiting_change()
         eventually(lambda: notices(stage) == ["ask"])
         stage.platform.changes.reject(change.id, stage.operator("bob@acme.com"), "no", "cli")
-        eventually(lambda: notices(stage) == ["ask", "end"])
+        eventually(lambda: notices(stage) == ["end"])
         time.sleep(0.5)
         early = {m["channel"] for m in stage.slack.messages}
 
@@ -229,6 +264,17 @@ def test_notice_is_due_once(tmp_path):
 
     assert first.due() == []
     assert first.next_due() is None
+    store.close()
+
+
+def test_notice_of_a_newer_version_waits_for_it(tmp_path):
+    store = BotStore(bot_database(tmp_path))
+    notices = NoticeStore(store)
+    notices.add("c-1", Kind.END)
+    with store.transaction() as db:
+        db.execute("UPDATE notices SET kind = 'applause'")
+
+    assert (notices.due(), notices.next_due()) == ([], None)
     store.close()
 
 

@@ -54,6 +54,8 @@ def test_mention_promotes_or_names_the_command(stage):
 
     mention("promote")
     assert answers("the version is missing")
+    mention("promote v1.0.0")
+    assert answers("the target environment is missing")
     mention("rollback v1.0.0 prod")
     assert answers("a mention cannot open the form of a rollback")
     assert any("/rollback v1.0.0 prod" in block_text(e) for e in stage.slack.ephemerals)

@@ -12,6 +12,7 @@ from bot.message_store import DesiredMessage, MessageStore
 from bot.sender import Sender
 from bot.webapi import SlackApi, SlackCallError, web_client
 from tests.bot.fake_slack import BOT_TOKEN, DELETED, FakeSlack, fake_slack
+from tests.bot.stage import ALICE
 
 ROOT, CHANNEL = "c-1:root", "C01DEPLOY"
 
@@ -23,11 +24,13 @@ def slack() -> Iterator[FakeSlack]:
 
 
 @contextmanager
-def two_senders(folder: Path, slack: FakeSlack) -> Iterator[tuple[MessageStore, Sender, Sender]]:
+def two_senders(
+    folder: Path, slack: FakeSlack, to: str = CHANNEL
+) -> Iterator[tuple[MessageStore, Sender, Sender]]:
     """Two servers with one store, and a message to post."""
     store = BotStore(bot_database(folder))
     messages = MessageStore(store)
-    messages.ensure(CHANNEL, DesiredMessage(ROOT, Payload("hello", (section(ROOT, "hello"),))))
+    messages.ensure(to, DesiredMessage(ROOT, Payload("hello", (section(ROOT, "hello"),))))
     first, second = (
         Sender(SlackApi(web_client(BOT_TOKEN, slack.url, timeout_seconds=2)), messages, store)
         for _ in range(2)
@@ -115,6 +118,21 @@ def test_unconfirmed_message_is_never_twice_unseen_without_history(tmp_path, sla
     assert place == (CHANNEL, slack.messages[-1]["ts"])
     # Slack may have an earlier text of the message that it knew.
     assert len(edits) == deduplicates
+
+
+@pytest.mark.parametrize("deduplicates", [True, False])
+def test_unconfirmed_direct_message_is_never_twice_unseen(tmp_path, slack, deduplicates):
+    slack.deduplicates = deduplicates
+    with two_senders(tmp_path, slack, ALICE) as (messages, first, second):
+        slack.fail("chat.postMessage", 500, heard=True)
+        with pytest.raises(SlackCallError):
+            first.post(messages.next_posts()[0])
+        messages.postpone(messages.next_posts()[0], 0, outcome_unknown=True)
+
+        second.post(messages.next_posts()[0])
+
+    shown = [[block["block_id"] for block in m["blocks"]] for m in slack.messages]
+    assert shown == ([[ROOT]] if deduplicates else [[ROOT], [ROOT, "doubt"]])
 
 
 def test_message_that_was_deleted_after_an_unconfirmed_attempt_is_posted(tmp_path, slack):

@@ -1,5 +1,7 @@
 """No forged answer of a provider, and no other site, signs a person in on the command line."""
 
+import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,7 @@ def provider(at_provider: tuple[Desk, FakeProvider]) -> FakeProvider:
 
 @pytest.fixture
 def loopback() -> Iterator[Loopback]:
-    waiting = Loopback()
+    waiting = Loopback(device=False)
     waiting.expect(STATE, ISSUER, named=False)
     with waiting.serving():
         yield waiting
@@ -125,6 +127,29 @@ def test_redirect_without_a_code_of_the_provider_does_not_sign_in(
     assert not desk.file.exists()
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_busy_provider_is_no_expired_sign_in(
+    desk: Desk, provider: FakeProvider, status: int
+) -> None:
+    provider.busy = [status]
+
+    refused = desk.run("login")
+
+    assert refused.code == 5, refused.err
+    assert "does not answer in time, so sign-in fails: try again in a moment" in refused.err
+
+
+def test_device_waits_for_a_busy_provider(desk: Desk, provider: FakeProvider) -> None:
+    provider.changed["aud"] = "floe"
+    place = {"verification_uri": "https://login.acme.com/device", "expires_in": 300}
+    provider.device = {"device_code": "x", "user_code": "y", "interval": 1, **place}
+    provider.busy = [503, 429]
+
+    signed_in = desk.run("login", "--device")
+
+    assert signed_in.code == 0, signed_in.err
+
+
 def answered(loopback: Loopback, path: str = "/callback", host: str = "", **asked: str) -> int:
     headers = {"Host": host} if host else {}
     url = f"http://{loopback.host}{path}?{urlencode(asked)}"
@@ -150,6 +175,19 @@ def test_second_answer_to_a_sign_in_is_refused(loopback: Loopback) -> None:
 
     assert answers == [200, 400]
     assert loopback.code() == "given"
+
+
+def test_connection_that_a_browser_resets_prints_nothing(
+    loopback: Loopback, capfd: pytest.CaptureFixture[str]
+) -> None:
+    host, port = loopback.host.split(":")
+    for _ in range(20):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+
+    assert answered(loopback, code="given", state=STATE) == 200
+    assert capfd.readouterr().err == ""
 
 
 def test_provider_that_names_itself_must_do_so_in_its_answer(loopback: Loopback) -> None:

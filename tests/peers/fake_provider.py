@@ -12,7 +12,7 @@ class FakeProvider(FakeIssuer):
     """Signs in every visitor as bob, for the sign-in of `nonce`.
 
     `changed` overrides claims of the ID token, `signer` signs it, and `given` lists the issued
-    ones. `sent` overrides parameters of redirects, and `device` answers requests for a device code.
+    ones. `busy` are the statuses of the next answers to requests for a token. `sent` overrides parameters of redirects, and `device` answers requests for a device code.
     """
 
     def __init__(self) -> None:
@@ -24,8 +24,11 @@ class FakeProvider(FakeIssuer):
         self.given: list[str] = []
         self.sent: dict[str, str] = {}
         self.device: object = {}
+        self.busy: list[int] = []
 
     def respond(self, request: Request) -> Reply:
+        if request.path == "/token" and self.busy:
+            return Reply(self.busy.pop(), b"<h1>Busy</h1>")
         if request.path == "/token":
             known = {"aud": "floe-web", "nonce": self.nonce, "email": "bob@acme.com"}
             usual = claims(self.issuer, **{"email_verified": True, **known, **self.changed})
