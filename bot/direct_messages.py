@@ -125,12 +125,7 @@ class DirectMessages:
         later = self._notices.now() + 1
         try:
             for notice in self._notices.due():
-                try:
-                    self._handle(notice)
-                except Exception as error:
-                    # An answer of Slack that nobody expected must not hold up the other messages.
-                    _log.exception("direct messages %s", notice.key)
-                    self._retry(notice, error)
+                self._handle(notice)
             due = self._notices.next_due()
             later = math.inf if due is None else due
         finally:

@@ -217,7 +217,7 @@ class SlackIdentities:
     def _list_groups(self, read_at: float) -> _Groups:
         try:
             # One answer has the members of all groups: products may name many.
-            groups = self._api.read("usergroups.list", include_users=True).get("usergroups", [])
+            groups = _listed(self._api.read("usergroups.list", include_users=True), "usergroups")
         except SlackCallError as error:
             if error.code in _NO_GROUPS:
                 _log.info("Slack user groups are not used: %s", error)
@@ -226,7 +226,10 @@ class SlackIdentities:
         found = {
             canonical_name(str(group["handle"])): group
             for group in groups
-            if group.get("handle") and group.get("id") and not group.get("date_delete")
+            if isinstance(group, dict)
+            and group.get("handle")
+            and group.get("id")
+            and not group.get("date_delete")
         }
         members = {
             name: frozenset(map(str, group["users"]))
@@ -238,7 +241,7 @@ class SlackIdentities:
     def _members(self, known: _Groups, name: str) -> frozenset[str]:
         if name not in known.members:
             answer = self._api.read("usergroups.users.list", usergroup=known.ids[name])
-            known.members[name] = frozenset(map(str, answer.get("users", [])))
+            known.members[name] = frozenset(map(str, _listed(answer, "users")))
         return known.members[name]
 
     def _mention_group(self, group: str) -> str:
@@ -288,3 +291,10 @@ def _lookup_error(subject: str, error: Exception) -> IdentityLookupError:
     unreachable = SlackUnreachableError(said)
     unreachable.seconds = min(error.retry_after or 0.0, _LONGEST_SECONDS)
     return unreachable
+
+
+def _listed(answer: Mapping[str, Any], name: str) -> list[Any]:
+    found = answer.get(name)
+    if not isinstance(found, list):
+        raise SlackCallError(f"no {name}", temporary=True)
+    return found

@@ -19,7 +19,13 @@ class Kind(StrEnum):
     FAILED = "failed"  # the deployment failed in a cluster
 
 
-_KINDS = ", ".join("?" for _ in Kind)
+# A newer version of floe may have stored others.
+_WAITING = "done = 0 AND kind IN ({})".format(", ".join(f"'{kind}'" for kind in Kind))
+_DUE = f"""
+SELECT change_id, kind, at, due, tries FROM notices
+WHERE {_WAITING} AND due <= ? ORDER BY due LIMIT ?
+"""  # noqa: S608 - our own words
+_NEXT_DUE = f"SELECT min(due) FROM notices WHERE {_WAITING}"  # noqa: S608 - our own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +66,13 @@ class NoticeStore:
     def due(self) -> Sequence[Notice]:
         """Those that are due, oldest first, without kinds of a newer version of floe."""
         with self._store.read() as db:
-            rows = db.execute(
-                "SELECT change_id, kind, at, due, tries FROM notices "
-                f"WHERE done = 0 AND due <= ? AND kind IN ({_KINDS}) ORDER BY due LIMIT ?",
-                [self.now(), *Kind, _AT_ONCE],
-            ).fetchall()
+            rows = db.execute(_DUE, [self.now(), _AT_ONCE]).fetchall()
         return [Notice(change, Kind(kind), *rest) for change, kind, *rest in rows]
 
     def next_due(self) -> float | None:
         """When the next one is due."""
         with self._store.read() as db:
-            row = db.execute(
-                f"SELECT min(due) FROM notices WHERE done = 0 AND kind IN ({_KINDS})", [*Kind]
-            ).fetchone()
+            row = db.execute(_NEXT_DUE).fetchone()
         return row[0] if row else None
 
     def postpone(self, notice: Notice, due: float) -> None:

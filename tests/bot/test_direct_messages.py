@@ -163,23 +163,6 @@ def test_approvers_are_asked_again_when_an_approval_is_lost(tmp_path):
         stage.change(ChangeState.AWAITING_APPROVAL)
 
 
-def test_unexpected_answer_holds_up_no_other_message(tmp_path):
-    with stage_in(tmp_path, notify=f"approvers: dm, {quiet_now()}") as stage:
-        change = stage.waiting_change()
-        eventually(lambda: notices(stage) == ["ask"])
-        usual = stage.slack._usergroups_users_list
-        stage.slack._usergroups_users_list = lambda arguments: {"users": 7}
-        store = BotStore(bot_database(stage.folder / ".floe"))
-        NoticeStore(store).add(change.id, Kind.LATE)
-        store.close()
-
-        end_quiet_hours(stage, "approvers: dm")
-        eventually(lambda: "still waits for approval" in " ".join(direct(stage, ALICE)))
-        assert notices(stage) == ["ask"]
-        stage.slack._usergroups_users_list = usual
-        eventually(lambda: direct(stage, BOB))
-
-
 def test_more_than_fifty_approvers_are_asked_in_the_channel_only(tmp_path):
     with stage_in(tmp_path, notify="approvers: dm") as stage:
         many = [f"U09P{number:02}" for number in range(50)]

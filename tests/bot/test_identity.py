@@ -121,6 +121,14 @@ def test_answer_about_another_user_is_refused(slack):
         slack.identities.resolve(ORIGIN)
 
 
+@pytest.mark.parametrize("groups", [None, 7, "sre"])
+def test_unusable_list_of_groups_is_a_refusal_with_a_reason(slack, groups):
+    slack.fake._usergroups_list = lambda arguments: {"usergroups": groups}
+
+    with pytest.raises(IdentityLookupError, match="your user groups"):
+        slack.identities.resolve(ORIGIN)
+
+
 def test_user_groups_match_by_handle_and_are_read_once_a_minute(slack):
     slack.fake.groups |= {"release-managers": [BOB], "others": [BOB]}
 
