@@ -12,7 +12,8 @@ class FakeProvider(FakeIssuer):
     """Signs in every visitor as bob, for the sign-in of `nonce`.
 
     `changed` overrides claims of the ID token, `signer` signs it, and `given` lists the issued
-    ones. `busy` are the statuses of the next answers to requests for a token. `sent` overrides parameters of redirects, and `device` answers requests for a device code.
+    ones. `busy` has the statuses of the next answers to requests for a token, last one first.
+    `sent` overrides parameters of redirects, and `device` answers requests for a device code.
     """
 
     def __init__(self) -> None:
