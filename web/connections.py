@@ -31,7 +31,7 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]  # waitress has no type
 class Connection(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """
     A connection that closes if headers take longer than `header_seconds`, a request longer than
-    `request_seconds`, or if nobody reads its answer for `reading_seconds`. Waitress itself has no
+    `request_seconds`, or if its answer is not read for `reading_seconds`. Waitress itself has no
     such limits.
     """
 
