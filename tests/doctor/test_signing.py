@@ -52,6 +52,15 @@ def test_key_that_others_may_read_is_found(keys: Path) -> None:
     assert row["advice"].startswith(f"Run chmod 600 {keys}/floe.key")
 
 
+def test_key_that_its_group_may_read_is_a_warning(keys: Path) -> None:
+    (keys / "floe.key").chmod(0o640)
+
+    examined = examine(prepare(keys, more=ledger("floe.key.pub")))
+
+    assert examined.verdict("signing", "key file") == "warning"
+    assert examined.code == 0
+
+
 def test_missing_key_is_found(keys: Path) -> None:
     (keys / "floe.key").unlink()
 
