@@ -10,12 +10,11 @@ from engine.bootstrap.server import CachedRecord, Cursor, Records
 from engine.domain.errors import UsageError
 from engine.domain.parsing import parse_version
 from engine.domain.path import PromotionPath
-from engine.domain.selection import Selection, parse_digest_prefix, parse_time
+from engine.domain.selection import Selection, parse_digest_prefix, parse_search, parse_time
 from engine.domain.text import printable
 from web.concurrency_limit import limit_concurrency
 
 NAMES = ("environment", "version", "operator", "kind", "digest", "since", "until", "search")
-_LONGEST_SEARCH = 200
 LARGEST_PAGE = 500
 _CURSOR = re.compile(r"([0-9]{1,17})\.([a-z0-9-]{1,64})\.([0-9]{1,17})", re.ASCII)
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
@@ -44,7 +43,7 @@ def asked(path: PromotionPath, given: Mapping[str, str], now: datetime, limit: i
         kind=said.get("kind"),
         since=parse_time(said["since"], now) if "since" in said else None,
         until=parse_time(said["until"], now) if "until" in said else None,
-        search=_search(said.get("search")),
+        search=parse_search(said["search"]) if "search" in said else None,
     )
     return Asked(selection, page_size(given, limit), _cursor(given.get("after", "")), said)
 
@@ -54,14 +53,6 @@ def read_page(records: Records, query: Asked) -> tuple[CachedRecord, ...]:
     # A search reads all records.
     with limit_concurrency("reading") if query.selection.search else nullcontext():
         return records.store.page(query.selection, query.limit + 1, query.after)
-
-
-def _search(text: str | None) -> str | None:
-    if text is not None and len(text) > _LONGEST_SEARCH:
-        raise UsageError(f"The search has more than {_LONGEST_SEARCH} characters: shorten it")
-    if text is not None and printable(text) != text:
-        raise UsageError(f"'{printable(text)}' has invisible characters: remove them")
-    return text
 
 
 def page_size(given: Mapping[str, str], default: int) -> int:

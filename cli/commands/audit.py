@@ -27,7 +27,13 @@ from engine.config import ProductChoice
 from engine.domain.errors import PromotionError
 from engine.domain.parsing import parse_version
 from engine.domain.record import RECORD_KINDS
-from engine.domain.selection import Selection, parse_anchor, parse_digest_prefix, parse_time
+from engine.domain.selection import (
+    Selection,
+    parse_anchor,
+    parse_digest_prefix,
+    parse_search,
+    parse_time,
+)
 from engine.domain.trace import trace_id
 from engine.responses.audit import AcceptResponse, AuditResponse
 from engine.responses.checkpoints import CheckpointInfo, CheckpointsResponse, ExportResponse
@@ -143,6 +149,12 @@ def export(directory: Path, environment: str | None, output: str, manifest: Prod
 @click.option("--operator", type=options.Text(), help="Only records of this person or job.")
 @click.option("--kind", type=click.Choice(RECORD_KINDS), help="Only records of this kind.")
 @click.option("--since", help="2026-09-01, 2026-09-01T12:00 (UTC), or an age: 2h, 7d.")
+@click.option("--until", help="Only records before this time, like --since.")
+@click.option(
+    "--search",
+    type=options.Text(),
+    help="A part of a version, digest, record ID, or of the name of a person or job.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(0, 10_000_000),
@@ -160,28 +172,9 @@ def export(directory: Path, environment: str | None, output: str, manifest: Prod
     help="Output for people, JSON, or one JSON record per line.",
 )
 @options.manifest
-def history(
-    environment: str | None,
-    version: str | None,
-    digest: str | None,
-    operator: str | None,
-    kind: str | None,
-    since: str | None,
-    limit: int,
-    output: str,
-    manifest: ProductChoice,
-) -> None:
+def history(limit: int, output: str, manifest: ProductChoice, **filters: str | None) -> None:
     """Show the records of the ledgers, newest first."""
     trace = trace_id(os.environ.get("TRACEPARENT"))
-
-    filters = {
-        "environment": environment,
-        "version": version,
-        "digest": digest,
-        "operator": operator,
-        "kind": kind,
-        "since": since,
-    }
     ask = partial(_history, filters, limit or None, output == "jsonl", trace, manifest)
     deliver(output, ask, partial(_failure, HistoryResponse, trace))
 
@@ -263,7 +256,7 @@ def _verify(
 def _history(
     filters: Filters, limit: int | None, as_lines: bool, trace: str, manifest: ProductChoice
 ) -> Answer:
-    selection = _selection(**filters)
+    selection = _selection(filters)
     with through_server(trace, manifest) as server:
         if server:
             return server.history(filters, limit, as_lines)
@@ -280,19 +273,18 @@ def _failure(kind: type[Response], trace: str, error: PromotionError) -> Answer:
     return failure("No answer", response, error, trace)
 
 
-def _selection(
-    environment: str | None,
-    version: str | None,
-    digest: str | None,
-    operator: str | None,
-    kind: str | None,
-    since: str | None,
-) -> Selection:
+def _selection(filters: Filters) -> Selection:
+    now = datetime.now(UTC)
+    version, digest, since, until, search = (
+        filters[name] for name in ("version", "digest", "since", "until", "search")
+    )
     return Selection(
-        environment=environment,
+        environment=filters["environment"],
         version=parse_version(version) if version is not None else None,
         digest=parse_digest_prefix(digest) if digest is not None else None,
-        operator=operator,
-        kind=kind,
-        since=parse_time(since, datetime.now(UTC)) if since is not None else None,
+        operator=filters["operator"],
+        kind=filters["kind"],
+        since=parse_time(since, now) if since is not None else None,
+        until=parse_time(until, now) if until is not None else None,
+        search=parse_search(search) if search is not None else None,
     )

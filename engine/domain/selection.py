@@ -21,6 +21,7 @@ _ANCHOR = re.compile(
     re.ASCII,
 )
 _AGO = re.compile(r"(?P<number>[0-9]{1,5})(?P<unit>[mhdw])", re.ASCII)
+_LONGEST_SEARCH = 200
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -75,6 +76,15 @@ class Selection:
 def search_text(text: str) -> str:
     """Return `text` as searches compare it."""
     return canonical_name(text).lower()
+
+
+def parse_search(text: str) -> str:
+    """Check the words of a search; UsageError if they are too long or have invisible characters."""
+    if len(text) > _LONGEST_SEARCH:
+        raise UsageError(f"The search has more than {_LONGEST_SEARCH} characters: shorten it")
+    if printable(text) != text:
+        raise UsageError(f"'{printable(text)}' has invisible characters: remove them")
+    return text
 
 
 def parse_digest_prefix(text: str) -> str:

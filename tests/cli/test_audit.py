@@ -176,6 +176,9 @@ def test_invalid_arguments_are_exit_2(used_platform: Path) -> None:
         ("history", "--env", "qa"),
         ("history", "--version", "latest"),
         ("history", "--since", "yesterday"),
+        ("history", "--until", "tomorrow"),
+        ("history", "--search", "x" * 201),
+        ("history", "--search", "v1\u202e"),
         ("history", "--digest", "xyz"),
         ("history", "--limit", "-1"),
     ):
@@ -195,6 +198,14 @@ def test_history_is_a_table_newest_first(used_platform: Path) -> None:
     assert lines[1].split()[3:7] == ["promotion", "prod", "1", "v1.2.3"]
     assert lines[2].split()[3:7] == ["promotion", "staging", "2", "v1.2.3"]
     assert lines[3] == "(the newest 2; --limit shows more, 0 all of them)"
+
+
+def test_history_is_searched_and_ends_before_a_time(used_platform: Path) -> None:
+    found = as_json(floe(used_platform, "audit", "history", "--search", "1.2.2", "-o", "json"))
+    before = as_json(floe(used_platform, "audit", "history", "--until", "1d", "-o", "json"))
+
+    assert [each["artifact_tag"] for each in found["records"]] == ["v1.2.2-staging"]
+    assert before["records"] == []
 
 
 def test_history_as_json_is_one_document(used_platform: Path) -> None:

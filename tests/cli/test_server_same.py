@@ -71,6 +71,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "audit of a wrong anchor": ("audit", "verify", "--anchor", "prod", *JSON),
     "audit history": ("audit", "history", "--kind", "promotion"),
     "audit history as JSON": ("audit", "history", "--limit", "2", *JSON),
+    "audit history searched": ("audit", "history", "--search", "V1.", *JSON),
     "audit history as lines": ("audit", "history", "--limit", "0", "--output", "jsonl"),
     "audit of nonsense": ("audit", "history", "--since", "soon", *JSON),
     "webhooks": ("webhooks",),
