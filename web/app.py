@@ -15,6 +15,7 @@ from engine.config.issuers import OidcSignIn
 from engine.config.people import NoSignIn
 from engine.domain.errors import PromotionError
 from engine.domain.impact.delta import describe
+from engine.domain.impact.products import merge_spellings
 from engine.domain.product import UNNAMED, with_product
 from engine.domain.text import iso_time
 from web import formatting, record_pages  # noqa: F401 - it adds its routes to the pages
@@ -162,7 +163,11 @@ def _prepare_templates(app: Flask, site: Shared) -> None:
     }
     helpers["lines"] = lambda text: formatting.lines(_commands(text))
     environment.filters.update(
-        helpers, iso_time=iso_time, at=formatting.time_element, described=describe
+        helpers,
+        iso_time=iso_time,
+        at=formatting.time_element,
+        described=describe,
+        merged=merge_spellings,
     )
     environment.globals.update(
         form_token=form_token,

@@ -2,6 +2,7 @@
 
 from bot.blocks.elements import escape, format_duration
 from engine.domain.impact.analysis import ImpactAnalysis
+from engine.domain.impact.products import merge_spellings
 
 
 def impact_lines(found: ImpactAnalysis | None) -> list[str]:
@@ -15,7 +16,7 @@ def impact_lines(found: ImpactAnalysis | None) -> list[str]:
         lines.append(f"• Undoes {escape(', '.join(found.versions_undone))}{since}")
     listed = [
         ("Breaks", found.breaking_changes),
-        ("Affects", found.affected_products),
+        ("Affects", merge_spellings(found.affected_products)),
         ("Not compared", found.not_compared),
         ("Advice", found.recommendations),
     ]

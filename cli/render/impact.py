@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from engine.domain.impact.analysis import ImpactAnalysis
 from engine.domain.impact.delta import Delta, describe
+from engine.domain.impact.products import merge_spellings
 from engine.domain.text import printable
 
 
@@ -18,7 +19,7 @@ def impact_lines(impact: ImpactAnalysis | None) -> Iterator[str]:
         undone.append(f"{timedelta(seconds=impact.seconds_undone)} since they began")
     yield from _listed("undone", undone if impact.versions_undone else ())
     yield from _listed("breaking", impact.breaking_changes)
-    yield from _listed("affected", impact.affected_products)
+    yield from _listed("affected", merge_spellings(impact.affected_products))
     yield from _listed("unknown", impact.not_compared)
     yield from _listed("advice", impact.recommendations)
 

@@ -6,6 +6,7 @@ from engine.domain.impact.analysis import impact_analysis
 from engine.domain.impact.content import Content
 from engine.domain.impact.json_values import JSON
 from engine.domain.impact.models import find_models
+from engine.domain.impact.products import merge_spellings
 from engine.domain.manifest import ManifestView
 from tests.domain.impact_contents import BARE, NOW, breaking, content, impact
 
@@ -160,6 +161,12 @@ def test_products_of_both_artifacts_are_affected():
 
     expected = "7|Old mart|Sales mart|default.sales|from metadata|old-mart|risk|sales-mart"
     assert found.affected_products == tuple(expected.split("|"))
+
+
+def test_name_and_id_of_a_product_are_one_line():
+    names = ["Sales mart", "risk", "sales-mart", "sales_mart", "…and 3 more"]
+
+    assert merge_spellings(names) == ["Sales mart (sales-mart, sales_mart)", "risk", "…and 3 more"]
 
 
 def test_products_are_found_in_the_annotations_as_well():

@@ -9,7 +9,7 @@ from engine.domain.impact.breaking_changes import BreakingChange, find_breaking_
 from engine.domain.impact.content import Content, find_uncompared
 from engine.domain.impact.json_values import JSON
 from engine.domain.impact.models import Models, find_models
-from engine.domain.impact.products import find_products
+from engine.domain.impact.products import find_products, merge_spellings
 from engine.domain.impact.text import append_count, join_names, limit_lines, shorten
 
 MAX_LINES = 200
@@ -54,7 +54,7 @@ def impact_analysis(
     versions = _versions(undone)
     advice = [
         *_advice_on_breaking(found, compared=not ours.keys().isdisjoint(theirs)),
-        *_other_advice(affected if found or unread else [], unread, versions),
+        *_other_advice(merge_spellings(affected if found or unread else ()), unread, versions),
     ]
     return ImpactAnalysis(
         breaking_changes=append_count((each.line for each in found[:MAX_LINES]), len(found)),

@@ -23,6 +23,16 @@ def find_products(documents: Iterable[JSON], annotations: Mapping[str, str]) -> 
             yield from _texts(text)
 
 
+def merge_spellings(names: Iterable[str]) -> list[str]:
+    """Write the name and the id of one product as `Sales mart (sales-mart)`."""
+    spellings: dict[str, list[str]] = {}
+    for name in names:
+        key = "".join(filter(str.isalnum, name.casefold())) or name
+        spellings.setdefault(key, []).append(name)
+    found = spellings.values()
+    return [f"{one} ({', '.join(more)})" if more else one for one, *more in found]
+
+
 def _products_in(holder: dict[str, JSON]) -> Iterator[str]:
     for key in _KEYS:
         yield from _texts(holder.get(key))
