@@ -174,9 +174,9 @@ class ActionHandlers:
         self._catalog.products.worker.wake()
         self._wake_follower()
         if blockers:
+            # The refusal of a lock ends with the command that unlocks.
             locked = any(f.error is EnvironmentLockedError for f in plan.blockers)
-            unlock = rendering.command("unlock", request.target, "incident is over")
-            hint = f"To unlock it, if you may: {code(unlock)}" if locked else self._hint(action)
+            hint = "" if locked else self._hint(action)
             why = rendering.use_slash_commands("; ".join(blockers))
             return refusal(_HEADLINES[action.kind], why, hint, change.trace_id)
         return None if change.trace_id == action.trace_id else self._already_in_progress(change)
