@@ -58,6 +58,7 @@ def test_charts_have_words_definitions_and_numbers(delivered: Stage) -> None:
     assert "<rect x=" in page
     assert page.count('<td class="num">') == 49
     assert "style=" not in page
+    assert re.search(r'<p class="soft">From <time datetime="[^"]+Z?">', page)
 
 
 def test_period_without_promotions_has_no_charts(delivered: Stage) -> None:

@@ -13,11 +13,13 @@ from engine.bootstrap.server import Records
 from engine.domain.audit import RemarkKind
 from engine.domain.errors import StoreUnavailableError
 from engine.domain.selection import Selection
+from engine.domain.text import iso_time
 from tests.peers import oci_layout
 from tests.scenarios.commands import Floe
 from tests.web.stage import ALICE, PROXY, Stage, stage_in
 from tests.web.test_pages import promoted_to_prod, records
 from web.audit_texts import MEANINGS
+from web.formatting import moment
 
 pytestmark = pytest.mark.requirement("WB-001")
 FORMULA = '=HYPERLINK("https://evil.example","open me")'
@@ -141,6 +143,8 @@ def test_record_has_a_page_with_the_commands_that_verify_it(past: Stage) -> None
     assert 'href="/diff/v1.0.0..v1.1.0"' in page
     assert "has no keys for the ledger" in page
     assert 'href="/environments/prod/records/1"' in page
+    head = page.partition("<h1>")[2].partition("</div>")[0]
+    assert f'<time datetime="{iso_time(entry.record.at)}">{moment(entry.record.at)}</time>' in head
 
 
 def test_record_names_the_key_that_signed_it(tmp_path: Path) -> None:
