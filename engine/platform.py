@@ -16,7 +16,9 @@ from engine.changes.worker import Worker
 from engine.changes.workflow import Progression
 from engine.checks.authorization import granted_via, judge_right
 from engine.checks.ballots import find_ballots
+from engine.checks.break_glass import judge_reviewer
 from engine.config.people import Notify
+from engine.domain.break_glass import OpenReview
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.finding import Finding
@@ -81,6 +83,11 @@ class Platform:
         """Whether the rules allow `operator` to lock `environment`."""
         target, rights = self.engine.path.environment(environment), self.engine.rights
         return bool(granted_via(operator, target, rights)) or rights.may_lock(operator)
+
+    def may_review(self, operator: Operator, environment: str, review: OpenReview) -> bool:
+        """Whether the rules allow `operator` to give the open `review` of `environment`."""
+        target, engine = self.engine.path.environment(environment), self.engine
+        return not judge_reviewer(operator, review, target, engine.rights, engine.directory).blocks
 
     def completes(self, change: Change, operator: Operator) -> bool:
         """Whether the approval of `operator`, who may approve, is the last that `change` needs."""

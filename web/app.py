@@ -38,6 +38,7 @@ from web.incident import incident
 from web.openapi import description
 from web.page_blueprint import pages
 from web.products_page import matrix
+from web.refusal_texts import without_label
 from web.registry_events import events
 from web.reload import reloading
 from web.sign_in import sign_in
@@ -168,6 +169,7 @@ def _prepare_templates(app: Flask, site: Shared) -> None:
         at=formatting.time_element,
         described=describe,
         merged=merge_spellings,
+        unlabelled=without_label,
     )
     environment.globals.update(
         form_token=form_token,

@@ -34,6 +34,7 @@ from web.authentication import visitor
 from web.concurrency_limit import limit_concurrency
 from web.form_actions import FACE, only_people
 from web.page_blueprint import admit
+from web.refusal_texts import explain_right
 from web.site import NoSuchPageError, Site, the_site
 
 _PENDING = "not entered yet"
@@ -206,7 +207,8 @@ def _must_promote(site: Site, name: str, verb: str) -> Operator:
         )
     right = site.platform.may_promote(person, name)
     if right.blocks:
-        raise AuthorizationError(right.reason)
+        action = f"promote to {name}" if verb == "promote" else f"roll {name} back"
+        raise AuthorizationError(explain_right(right, person, action))
     return person
 
 

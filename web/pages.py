@@ -1,13 +1,16 @@
 """The pages. They only read: web/form_actions.py changes things."""
 
 from datetime import datetime
+from functools import partial
 
 from flask import render_template, request
 
 from engine.bootstrap.server import CachedRecord
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, StoreUnavailableError
+from engine.domain.operator import Operator
 from engine.domain.selection import Selection
+from engine.domain.status import EnvironmentStatus
 from engine.domain.versions import is_version
 from web.authentication import visitor
 from web.badges import question
@@ -15,6 +18,7 @@ from web.change_timeline import progress, steps
 from web.dashboard import cards, obstacles, problems
 from web.history_rows import PastRow, past
 from web.page_blueprint import pages
+from web.refusal_texts import explain_right
 from web.site import NoSuchPageError, Site, shared, the_site
 from web.version_matrix import newest
 
@@ -89,17 +93,35 @@ def environment(name: str) -> str:
         raise NoSuchPageError(f"Environment '{name}' does not exist")
     seen = site.board.look()
     site.records.refresh()
+    rules = site.platform.engine.path.environment(name)
     return render_template(
         "environment.html",
         name=name,
-        rules=site.platform.engine.path.environment(name),
+        rules=rules,
         seen=seen,
         card=next((c for c in cards(site, seen, at) if c.status.name == name), None),
-        right=None if (person := visitor()) is None else site.platform.may_promote(person, name),
-        may_lock=person is not None and site.platform.may_lock(person, name),
+        **_rights(site, seen.row(name), name, visitor()),
+        reviewers=rules.reviewers,
         rows=_past(site, Selection(environment=name), _PAGE),
         now=at,
     )
+
+
+def _rights(
+    site: Site, row: EnvironmentStatus | None, name: str, person: Operator | None
+) -> dict[str, object]:
+    """Judge which forms `person` gets; `reviewable` names the records that they may review."""
+    if person is None:
+        return {"right": None, "refused": "", "may_lock": False, "reviewable": ()}
+    right = site.platform.may_promote(person, name)
+    may_review = partial(site.platform.may_review, person, name)
+    reviews = row.state.reviews if row else ()
+    return {
+        "right": right,
+        "refused": explain_right(right, person, f"promote to {name} or roll it back"),
+        "may_lock": site.platform.may_lock(person, name),
+        "reviewable": tuple(each.record for each in reviews if may_review(each)),
+    }
 
 
 def change_of(change_id: str) -> Change:

@@ -43,6 +43,10 @@ class BrokenProductError(UnavailableError):
 
     reason_code = "product_broken"
 
+    def __init__(self, product: str, why: PromotionError) -> None:
+        super().__init__(f"The product {product} cannot be used: {why}")
+        self.product = product
+
 
 def nothing_counted() -> str:
     """Return no metrics."""
@@ -113,7 +117,7 @@ class Shared:
             return found
         if product in self.products.broken:
             why = self.products.broken[product]
-            raise BrokenProductError(f"The product {product} cannot be used: {why}")
+            raise BrokenProductError(product, why)
         raise NoSuchPageError(f"Product '{product}' does not exist")
 
 

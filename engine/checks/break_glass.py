@@ -4,11 +4,15 @@ from engine.checks.ballots import approver_via
 from engine.checks.check import reads
 from engine.context.context import Context
 from engine.domain.break_glass import MAX_REVIEWS, OpenReview
+from engine.domain.environment import Environment
 from engine.domain.errors import AuthorizationError, ConflictError, RegistryError, UsageError
 from engine.domain.finding import Finding, blocked, passed, warned
+from engine.domain.identity import Directory
+from engine.domain.operator import Operator
 from engine.domain.plan import Effect
 from engine.domain.release_errors import ReviewOverdueError
 from engine.domain.request import PromotionRequest, ReviewRequest, RollbackRequest
+from engine.domain.rights import Rights
 
 _NAME = "break_glass"
 _NOT_CONFIGURED = (
@@ -92,27 +96,33 @@ def may_review(request: ReviewRequest, context: Context) -> Finding:
             f"Record {request.record} of {request.target} has no open review: nothing was changed",
             ConflictError,
         )
-    operator, directory = request.operator, context.directory
-    names = directory.names_in(review)
+    rules = (context.target, context.rights, context.directory)
+    return judge_reviewer(request.operator, review, *rules)
+
+
+def judge_reviewer(
+    operator: Operator, review: OpenReview, target: Environment, rights: Rights, people: Directory
+) -> Finding:
+    """Judge whether `operator` may give the open `review` of `target`."""
+    names = people.names_in(review)
     if not operator.verified or not names.isdisjoint(operator.identities):
         return _block(
             f"Unauthorized: '{operator.name}' cannot review the break-glass of "
             f"'{review.operator}'. Another verified person must do it",
             "authorization",
         )
-    rules = context.target.break_glass
+    rules = target.break_glass
     groups = rules.review_groups if rules else None
     if groups is None:
-        via = approver_via(operator, context.target, context.rights)
+        via = approver_via(operator, target, rights)
     else:
         shared = operator.groups & groups
         via = f"group {min(shared)}" if shared else ""
     if via:
         return passed("authorization", via)
-    needed = sorted(groups if groups is not None else context.target.approvals.groups or ())
     return _block(
-        f"Unauthorized: '{operator.name}' may not review a break-glass in '{request.target}'. "
-        f"Required groups: [{', '.join(needed)}]. Your groups: "
+        f"Unauthorized: '{operator.name}' may not review a break-glass in '{target}'. "
+        f"Required groups: [{', '.join(target.reviewers)}]. Your groups: "
         f"[{', '.join(sorted(operator.groups))}]",
         "authorization",
     )

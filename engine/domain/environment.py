@@ -140,6 +140,13 @@ class Environment:
         return self.authorization is not None and self.authorization.separation_of_duties
 
     @property
+    def reviewers(self) -> tuple[str, ...]:
+        """The groups that review a break-glass; empty if no group is named."""
+        reviewing = self.break_glass.review_groups if self.break_glass else None
+        named = self.approvals.groups if reviewing is None else reviewing
+        return tuple(sorted(named or ()))
+
+    @property
     def groups(self) -> Names:
         """All groups in its rules."""
         allowed = (self.authorization.allowed_groups if self.authorization else None) or ()

@@ -1,9 +1,11 @@
 """Break-glass through the API, its banner on the page, and its review there."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from engine.config import load_config
 from engine.domain.change import ChangeState
 from engine.domain.overrides import Overrides
 from engine.domain.parsing import parse_promotion_request
@@ -12,6 +14,7 @@ from tests.scenarios.together import product, someone
 from tests.web.company import Company, company, words
 from tests.web.stage import TRACE
 
+PAGE = "/p/checkout/environments/prod"
 RULES = ", approvals: {required: 1, groups: [managers]}"
 GLASS = "break_glass: {groups: [managers], review: {groups: [managers]}}"
 
@@ -20,6 +23,17 @@ GLASS = "break_glass: {groups: [managers], review: {groups: [managers]}}"
 def shop(tmp_path: Path):
     one = product(tmp_path, "checkout", "prod", rules=RULES, promotion=GLASS)
     with company(one, product(tmp_path, "search", "prod")) as running:
+        yield running
+
+
+@pytest.fixture
+def managed(tmp_path: Path):
+    """A product with two managers."""
+    config = product(tmp_path, "checkout", "prod", rules=RULES, promotion=GLASS)
+    file = tmp_path / "checkout/manifest.yaml"
+    file.write_text(file.read_text().replace("[bob]", "[bob, carol]"))
+    config = replace(load_config(file, {}), product="checkout", state_dir=config.state_dir)
+    with company(config, product(tmp_path, "search", "prod")) as running:
         yield running
 
 
@@ -51,27 +65,29 @@ def test_page_shows_a_banner_until_another_person_reviews(shop: Company) -> None
     assert [review.incident for review in entry.state.reviews] == ["INC-42"]
 
 
-def test_another_manager_reviews_on_the_page(tmp_path: Path) -> None:
-    config = product(tmp_path, "checkout", "prod", rules=RULES, promotion=GLASS)
-    text = (tmp_path / "checkout/manifest.yaml").read_text()
-    (tmp_path / "checkout/manifest.yaml").write_text(text.replace("[bob]", "[bob, carol]"))
-    from dataclasses import replace
+def test_another_manager_reviews_on_the_page(managed: Company) -> None:
+    change = promote(managed, "bob")
+    managed.read()
+    place = f"{PAGE}/review/{change.record_id}"
 
-    from engine.config import load_config
+    managed.post(place, PAGE, "carol", reason="ask first", verdict="object")
 
-    again = load_config(tmp_path / "checkout/manifest.yaml", {})
-    config = replace(again, product="checkout", state_dir=config.state_dir)
-    with company(config, product(tmp_path, "search", "prod")) as shop:
-        change = promote(shop, "bob")
-        shop.read()
-        page = "/p/checkout/environments/prod"
-        place = f"{page}/review/{change.record_id}"
+    [entry] = managed.products["checkout"].engine.history("prod", 1)
+    assert entry.record.kind == "review"
+    assert (entry.record.accepted, entry.record.operator) == (False, "carol")
+    assert entry.state.reviews == ()
+    managed.read()
+    assert "INC-42 objected: ask first" in words(managed.get("/p/checkout/history"))
 
-        shop.post(place, page, "carol", reason="ask first", verdict="object")
 
-        [entry] = shop.products["checkout"].engine.history("prod", 1)
-        assert entry.record.kind == "review"
-        assert (entry.record.accepted, entry.record.operator) == (False, "carol")
-        assert entry.state.reviews == ()
-        shop.read()
-        assert "INC-42 objected: ask first" in words(shop.get("/p/checkout/history"))
+def test_only_those_who_may_review_get_the_form(managed: Company) -> None:
+    change = promote(managed, "bob")
+    managed.read()
+
+    shown = {who: managed.get(PAGE, who) for who in ("bob", "carol", "dora")}
+
+    forms = [who for who, page in shown.items() if f"/review/{change.record_id}" in page]
+    assert forms == ["carol"]
+    for who in ("bob", "dora"):
+        said = "Only managers can review it, and not the person who used it"
+        assert said in words(shown[who])

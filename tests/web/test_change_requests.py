@@ -204,9 +204,12 @@ def test_people_without_the_right_see_who_may(behind_proxy: Stage) -> None:
     form = behind_proxy.client.get(f"{place}?version=v1.0.0", headers=signed_in(MALLORY))
     answer = behind_proxy.post(place, MALLORY, "/incident", version="v1.0.0")
 
+    who_may = "only members of developers may, and you are in no group"
+    assert f"You may not promote to prod or roll it back: {who_may}" in page
+    assert f"You may not promote to prod: {who_may}" in form.text
     for text in (page, form.text):
-        assert "is not authorized to promote to &#39;prod&#39;" in text
-        assert "Required groups: [developers]" in text
+        assert "ask for an entry in identity.groups.developers of manifest.yaml" in text
+        assert "Unauthorized" not in text
     assert "/environments/prod/rollback" not in page
     assert form.status_code == 403
     change = last_change(behind_proxy)

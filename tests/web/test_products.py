@@ -20,7 +20,7 @@ from engine.domain.state import EnvironmentState, LockState
 from engine.domain.status import EnvironmentStatus
 from engine.ports import NO_PROGRESS
 from tests.scenarios.together import product, submit
-from tests.web.company import APPROVED, BOB, Company, company, rows, three_products
+from tests.web.company import APPROVED, BOB, Company, company, rows, three_products, words
 from tests.web.stage import signed_in
 
 
@@ -97,8 +97,16 @@ def test_pages_of_a_product_are_below_its_name(shop: Company) -> None:
     shop.get("/p/search/environments/prod")
     shop.get(f"/p/ledger/changes/{change.id}", status=404)
     assert "Product &#39;nothing&#39; does not exist" in shop.get("/p/nothing/", status=404)
-    assert "basket.yaml:3" in shop.get("/p/basket/", status=503)
     shop.get("/history", status=404)
+
+
+def test_broken_product_shows_its_mistake_and_a_next_step(shop: Company) -> None:
+    page = words(shop.get("/p/basket/", status=503))
+
+    assert "This product cannot be used" in page
+    assert "basket.yaml:3: artifacts: is missing" in page
+    assert "An operator of this server must correct its file" in page
+    assert "Temporarily unavailable" not in page
 
 
 def test_address_of_a_change_leads_to_its_product(shop: Company) -> None:
