@@ -1,4 +1,4 @@
-"""Takes the pictures of the docs, and a gallery of every page: `make images`."""
+"""Takes the pictures of the docs, and galleries of pages and messages: `make images`."""
 
 import os
 import tempfile
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from docs.images import gallery
+from docs.images import gallery, slack
 from docs.images.past import platform_with_a_past
 from tests.web.browser import chromium
 from tests.web.serving import serving
@@ -15,7 +15,7 @@ from tests.web.stage import BOB
 FOLDER = Path(__file__).parent
 _WIDTH, _HEIGHT = 1000, 840
 # The end of the last complete row, so that the screenshot cuts no row.
-_END = """height => Math.max(...[...document.querySelectorAll("main tr, main li, main h2")]
+_END = """height => Math.max(...[...document.querySelectorAll("main tbody tr, main li")]
   .map(each => each.getBoundingClientRect().bottom).filter(end => end <= height))"""
 
 
@@ -32,6 +32,7 @@ def main() -> None:
             _take(browser, url + place, FOLDER / f"{name}.png")
         gallery.take_past(browser, stage, change, url)
         gallery.take_others(browser, Path(folder))
+        slack.take_all(browser, Path(folder))
 
 
 def _take(browser: Browser, url: str, file: Path) -> None:
@@ -45,6 +46,7 @@ def _take(browser: Browser, url: str, file: Path) -> None:
     page = context.new_page()
     page.goto(url, wait_until="load")
     page.evaluate("document.fonts.ready")
+    page.evaluate(gallery.NAME_REGISTRY)
     end = page.evaluate(_END, _HEIGHT)
     page.screenshot(path=file, clip={"x": 0, "y": 0, "width": _WIDTH, "height": end + 1})
     context.close()

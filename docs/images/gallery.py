@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from docs.images.past import MALLORY, break_glass, fail_a_gate
-from engine.domain.change import Change
+from engine.domain.change import Change, ChangeState
 from tests.peers.loopback import free_port
 from tests.peers.oidc_provider import SECRET, oidc_provider
 from tests.scenarios.changing import until
@@ -16,7 +16,15 @@ from tests.web.serving import serving
 from tests.web.stage import ALICE, BOB, PROXY, Stage, stage_in
 
 FOLDER = Path("build/images")
-_SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+# The registry is in a temporary folder, which says nothing to readers of the pictures.
+NAME_REGISTRY = """() => {
+  const place = /(oci-layout:)?[^\\s'"]*floe-images-[^\\s'"]*\\/registry/g;
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text = walk.nextNode(); text; text = walk.nextNode()) {
+    text.data = text.data.replace(place, "oci://registry.acme.com/sales-mart");
+  }
+}"""
 
 
 def past_pages(stage: Stage, change: Change) -> Iterator[tuple[str, str, str]]:
@@ -29,14 +37,18 @@ def past_pages(stage: Stage, change: Change) -> Iterator[tuple[str, str, str]]:
     yield "promote-ready", f"{prod}/promote?version=v1.4.4", ALICE
     yield "promote-missing", f"{prod}/promote?version=v9.9.9", ALICE
     yield "rollback-ready", f"{prod}/rollback?version=v1.4.0", ALICE
-    yield "promote-blocked", f"{staging}/promote?version=v1.4.4", ALICE
-    yield "promote-break-glass", f"{staging}/promote?version=v1.4.4&incident=INC-57", ALICE
-    failed, ended = fail_a_gate(stage), stage.platform.store.recent(1)[0]
+    yield "promote-blocked", f"{staging}/promote?version=v1.4.7", ALICE
+    yield "promote-older", f"{staging}/promote?version=v1.4.4", ALICE
+    yield "promote-break-glass", f"{staging}/promote?version=v1.4.7&incident=INC-57", ALICE
+    recent = stage.platform.store.recent(50)
+    ended = next(each for each in recent if each.state is ChangeState.PROMOTED)
+    failed = fail_a_gate(stage)
     yield "change-failed-gate", f"/changes/{failed.id}", BOB
     yield "change-ended", f"/changes/{ended.id}", BOB
     glass = break_glass(stage)
     yield "change-break-glass", f"/changes/{glass.id}", BOB
     yield "environment-lock-review", prod, BOB
+    yield "environment-own-review", prod, ALICE
     yield "environment-unlock", staging, ALICE
     yield "environment-no-right", prod, MALLORY
     yield "environment-entry", "/environments/dev", BOB
@@ -119,7 +131,8 @@ def take(browser: Browser, url: str, name: str, headers: Mapping[str, str]) -> N
     page = context.new_page()
     page.goto(url, wait_until="load")
     page.evaluate("document.fonts.ready")
-    for size, (width, height) in _SIZES.items():
+    page.evaluate(NAME_REGISTRY)
+    for size, (width, height) in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)

@@ -70,6 +70,7 @@ def platform_with_a_past(folder: Path) -> Iterator[tuple[Stage, Change]]:
         open_web(_alone(platform, config), config) as app,
         app.test_client() as client,
     ):
+        app.extensions["floe"].now = clock.now
         stage = Stage(folder, platform, app, client)
         change = _week(stage, clock)
         stage.site.records.refresh()
@@ -87,7 +88,7 @@ def _alone(platform: Platform, config: Config) -> Products:
 
 
 def _week(stage: Stage, clock: Clock) -> Change:
-    for number in range(7):
+    for number in range(8):
         stage.publish(f"v1.4.{number}", artifact=_release(number))
     for number in range(5):
         who, other = (ALICE, DAVE) if number % 2 else (DAVE, ALICE)

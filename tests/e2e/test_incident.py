@@ -5,66 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.bot.stage import block_ids, block_text, buttons
-from tests.e2e.workspace import Workspace, running_workspace
+from tests.bot.stage import block_ids, buttons
+from tests.e2e.shop import break_the_glass, message, release, running_shop
+from tests.e2e.workspace import Workspace
 from tests.peers.local_slack import ALICE, BOB, CAROL, DEPLOYS, INCIDENT, Json
 from tests.scenarios.warm_start import popen
 
 pytestmark = pytest.mark.timeout(300)
-_SERVER = """
-apiVersion: floe.dev/v1
-kind: Server
-products: [checkout.yaml, search.yaml]
-defaults:
-  registry: {uri: "oci://%s/{product}", auth: {type: anonymous}}
-  promotion:
-    environments:
-      - name: dev
-      - name: staging
-      - name: prod
-        gates: {tests: true}
-        authorization: {allowed_groups: [developers]}
-        approvals: {required: 1, groups: [release-managers]}
-    break_glass: {groups: [developers], review: {groups: [release-managers]}}
-    gate_commands: {tests: [echo, 41 passed]}
-identity:
-  groups: {developers: [alice@acme.com, dave@acme.com], release-managers: [bob@acme.com]}
-  lockers: [release-managers]
-slack: {channel: %s}
-"""
-_PRODUCT = "apiVersion: floe.dev/v1\nkind: Manifest\nmetadata: {name: %s}\n"
 
 
 @pytest.fixture
 def shop(tmp_path: Path, registry_host: str) -> Iterator[Workspace]:
-    """checkout and search on one server."""
-    place = f"tests/{tmp_path.name}"
-    (tmp_path / "manifest.yaml").write_text(_SERVER % (f"{registry_host}/{place}", DEPLOYS))
-    for name in ("checkout", "search"):
-        (tmp_path / f"{name}.yaml").write_text(_PRODUCT % name)
-    repository = f"{place}/checkout"
-    with running_workspace(
-        tmp_path, registry_host, repository, socket=False, product="checkout"
-    ) as running:
+    with running_shop(tmp_path, registry_host) as running:
         yield running
-
-
-def message(shop: Workspace, words: str, channel: str) -> Json:
-    """The newest message to all people in `channel` that contains `words`, once there is one."""
-
-    def there() -> Json | None:
-        to_all = [m for m in shop.slack.everything(channel) if "ephemeral_to" not in m]
-        found = [m for m in to_all if m.get("blocks") and words in block_text(m)]
-        return found[-1] if found else None
-
-    return shop.eventually(there)
-
-
-def release(shop: Workspace, version: str) -> None:
-    shop.publish_to_staging(version)
-    shop.slack.command(ALICE, f"/promote checkout {version} prod")
-    shop.slack.click(BOB, shop.ask(shop.root(version, "Waiting for approval")), "floe_approve")
-    shop.root(version, "Promoted")
 
 
 @pytest.mark.requirement("SL-004")
@@ -108,15 +61,6 @@ def roll_back(shop: Workspace) -> None:
     assert shop.slack.submit(ALICE, reason="INC-42: 5xx since v2.0.0") == {}
     shop.root("v1.0.0", "Rolled back")
     assert shop.tagged("latest-prod") == shop.tagged("v1.0.0-prod")
-
-
-def break_the_glass(shop: Workspace) -> Json:
-    """Promote the fix past the lock and without an approval; return the announcement."""
-    glass = '--break-glass --incident INC-42 --reason "the fix of 5xx"'
-    shop.slack.command(ALICE, f"/promote checkout v2.0.1 prod {glass}")
-    shop.root("v2.0.1", "Promoted")
-    assert shop.tagged("latest-prod") == shop.tagged("v2.0.1-prod")
-    return message(shop, "Review…", DEPLOYS)
 
 
 def review(shop: Workspace, announced: Json) -> None:

@@ -111,8 +111,8 @@ def three_products(folder: Path, *, working: bool = True) -> Iterator[Company]:
 
 def rows(page: str) -> dict[str, str]:
     """Return the text of each row of the table, by product."""
-    table = page.partition("<thead>")[2]
-    found = re.findall(r'<tr><th scope="row">(.*?)</tr>', table, re.DOTALL)
+    table = page.partition("<thead")[2]
+    found = re.findall(r'<tr role="row"><th [^>]*scope="row">(.*?)</tr>', table, re.DOTALL)
     return {str(text).split()[0]: text for text in (words(each) for each in found)}
 
 

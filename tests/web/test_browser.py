@@ -211,8 +211,11 @@ def test_every_page_fits_a_phone(browser: Browser, stage: Stage, url: str) -> No
         for place in [place for place in places(stage) if place != "/nowhere"]:
             page.goto(place)
             wide[place] = page.evaluate("document.documentElement.scrollWidth")
+        links = page.get_by_role("navigation", name="Pages").get_by_role("link").all()
+        lines = {round((link.bounding_box() or {"y": 0})["y"]) for link in links}
 
     assert set(wide.values()) == {PHONE["width"]}
+    assert (len(links), len(lines)) == (6, 1)
 
 
 @pytest.mark.requirement("WB-001")

@@ -10,7 +10,7 @@ from tests.web.browser import page_of
 from tests.web.serving import serving
 from tests.web.stage import Stage, stage_in
 
-VERSION = "v2026.11.28-rc.1.build.20261128"
+VERSION = "v2026.11.28-rc.1.build.20261128.candidate.2"
 EARLY = ("integration-tests", "component-qa", "performance-lab", "security-review", "staging-2")
 REGIONS = ("prod-eu-central-1", "prod-us-east-1", "prod-ap-southeast-2")
 _LIST = [
@@ -31,29 +31,34 @@ _LINES = """() => [...document.querySelectorAll(".path .version:not(.none)")].ma
   const starts = [...tops.keys()].filter((at) => at && tops[at] > tops[at - 1] + 4);
   return [starts.length + 1, starts.some((at) => /[a-z0-9]/i.test(text[at - 1]))];
 })"""
+_CUT = "[...document.querySelectorAll('.scroll')].some((e) => e.scrollWidth > e.clientWidth)"
 
 
 @pytest.fixture
 def many(tmp_path: Path) -> Iterator[Stage]:
     with stage_in(tmp_path, edit=MANY) as stage:
         stage.publish(VERSION)
-        for name in ("staging", "integration-tests"):
+        for name in ("staging", *EARLY, "user-acceptance", REGIONS[0]):
             assert stage.ask(VERSION, name).state.value == "promoted"
         yield stage
 
 
 def test_long_path_is_readable_on_every_screen(browser: Browser, many: Stage) -> None:
-    wide, lines = {}, {}
+    wide, cut, lines = {}, {}, {}
     with serving(many.app) as url:
         for width in (1440, 1024, 390):
             with page_of(browser, url, viewport={"width": width, "height": 844}) as page:
                 page.goto("/")
                 wide[width] = page.evaluate("document.documentElement.scrollWidth")
                 lines[width] = page.evaluate(_LINES)
+                page.goto("/history")
+                cut[width] = page.evaluate(_CUT)
 
     assert wide == {width: width for width in wide}
-    assert all(len(each) == 3 for each in lines.values())
-    assert all(count <= 2 and not torn for each in lines.values() for count, torn in each), lines
+    assert all(len(each) == len(EARLY) + 4 for each in lines.values())
+    assert all(count <= 3 and not torn for each in lines.values() for count, torn in each), lines
+    assert all(max(each)[0] > 1 for each in lines.values()), "no version needed a second line"
+    assert not cut[390]
 
 
 def test_last_environments_come_first_and_are_large(many: Stage) -> None:

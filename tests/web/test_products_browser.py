@@ -124,6 +124,10 @@ def test_table_fits_a_phone(browser: Browser, url: str) -> None:
         page.goto("/")
 
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        table = page.get_by_role("region", name="Products and environments")
+        assert table.evaluate("(e) => e.scrollWidth <= e.clientWidth")
+        expect(row(page, "ledger")).to_contain_text("v1.0.0")
+        expect(page.get_by_text("next, previous")).not_to_be_visible()
 
 
 def test_head_of_the_table_stays_in_view(browser: Browser, url: str) -> None:
