@@ -25,7 +25,14 @@ from web.api_hand_off import hand_off
 from web.api_people import people
 from web.api_products import catalog
 from web.api_queries import api
-from web.authentication import SESSION_SECONDS, may_operate, may_promote, may_view, visitor
+from web.authentication import (
+    SESSION_SECONDS,
+    may_look,
+    may_operate,
+    may_promote,
+    may_view,
+    visitor,
+)
 from web.badges import waiting
 from web.change_requests import change_requests
 from web.csrf import form_token
@@ -38,7 +45,7 @@ from web.incident import incident
 from web.openapi import description
 from web.page_blueprint import pages
 from web.products_page import matrix
-from web.refusal_texts import without_label
+from web.refusal_texts import shortened, without_label
 from web.registry_events import events
 from web.reload import reloading
 from web.sign_in import sign_in
@@ -160,7 +167,7 @@ def _prepare_templates(app: Flask, site: Shared) -> None:
     environment.finalize = _finalize
     helpers: dict[str, Callable[..., object]] = {
         name: getattr(formatting, name)
-        for name in ("ago", "breakable", "moment", "short", "size", "span", "spoken")
+        for name in ("address", "ago", "breakable", "moment", "short", "size", "span", "spoken")
     }
     helpers["lines"] = lambda text: formatting.lines(_commands(text))
     environment.filters.update(
@@ -169,6 +176,7 @@ def _prepare_templates(app: Flask, site: Shared) -> None:
         at=formatting.time_element,
         described=describe,
         merged=merge_spellings,
+        shortened=shortened,
         unlabelled=without_label,
     )
     environment.globals.update(
@@ -198,7 +206,7 @@ def _commands(text: str) -> str:
 def _of_product(site: Shared) -> dict[str, object]:
     """Return the template values about the product of the page, if it has one."""
     found = site.sites.get(product_of_page() or UNNAMED)
-    if found is None or not may_view(found):
+    if found is None or not (may_look() and may_view(found)):
         return {"product": None, "reference": None}
     engine = found.platform.engine
     return {

@@ -6,7 +6,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 from engine.domain.errors import PromotionError, UsageError
 from engine.domain.trace import trace_id
 from engine.responses.common import FailureResponse
-from web.refusal_texts import heading, next_step
+from web.refusal_texts import explain, heading, next_step
 from web.site import NoSuchPageError
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -51,8 +51,9 @@ def _answer(error: PromotionError, status: int) -> Response:
         trace = trace_id(request.headers.get("traceparent"))
         answer = jsonify(FailureResponse.of(error, trace).document())
     else:
-        words = {"heading": heading(error, status), "next_step": next_step(error)}
-        answer = Response(render_template("error.html", error=error, status=status, **words))
+        said = explain(error)
+        words = {"heading": heading(error, status), "said": said, "next": next_step(error)}
+        answer = Response(render_template("error.html", status=status, **words))
     answer.status_code = status
     if status == 401 and _for_programs():
         answer.headers["WWW-Authenticate"] = 'Bearer realm="floe"'

@@ -67,6 +67,11 @@ def breakable(version: str) -> Markup:
     return Markup("<wbr>").join(_SEPARATOR.split(shown) if len(shown) > _LONG else [shown])
 
 
+def address(name: str) -> Markup:
+    """Let a long e-mail address break before its domain."""
+    return Markup("<wbr>@").join(printable(name).split("@"))
+
+
 def short(digest: str | None) -> str:
     """Shorten a digest to twelve hex digits."""
     return digest.removeprefix("sha256:")[:12] if digest else ""

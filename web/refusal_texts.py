@@ -14,20 +14,32 @@ _HEADINGS = {
     409: "Not possible now",
     503: "Temporarily unavailable",
 }
+_ADMITTING = " To admit this operator in manifest.yaml"
 _LABELS = ("Unauthorized: ", *(f"{each}: " for each in _HEADINGS.values()))
 
 
 def heading(error: PromotionError, status: int) -> str:
     """Name the kind of an error in two or three words."""
     if isinstance(error, BrokenProductError):
-        return "This product cannot be used"
+        return f"{error.product} cannot be used"
     return _HEADINGS.get(status, "Something went wrong")
+
+
+def explain(error: PromotionError) -> str:
+    """Return the message of an error, without the words of its heading."""
+    return error.why if isinstance(error, BrokenProductError) else without_label(str(error))
 
 
 def without_label(text: str) -> str:
     """Drop the word before a message that its place on the page says already."""
     label = next((each for each in _LABELS if text.startswith(each)), "")
-    return text.removeprefix(label)
+    return text[len(label) :] if label else text
+
+
+def shortened(text: str) -> str:
+    """Shorten a refusal in a list: the ways to admit its operator are on the page of the change."""
+    said, admitting, _ = without_label(text).partition(_ADMITTING)
+    return said if admitting else without_label(text)
 
 
 def next_step(error: PromotionError) -> str:

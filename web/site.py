@@ -45,7 +45,7 @@ class BrokenProductError(UnavailableError):
 
     def __init__(self, product: str, why: PromotionError) -> None:
         super().__init__(f"The product {product} cannot be used: {why}")
-        self.product = product
+        self.product, self.why = product, str(why)
 
 
 def nothing_counted() -> str:

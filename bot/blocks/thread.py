@@ -41,6 +41,7 @@ from engine.domain.impact.delta import describe
 from engine.domain.text import printable
 
 APPROVE, REJECT = "floe_approve", "floe_reject"
+_PLACES = {"slack": "in Slack", "web": "on the page", "cli": "on the command line"}
 
 
 def approval_request(change: Change, rendering: RenderingContext, approvers: str) -> Payload:
@@ -113,8 +114,8 @@ def approval_notice(key: str, change: Change, place: int) -> Payload:
     given = change.approvals[place]
     person = mention_approver(given)
     count = f"{place + 1} of {change.required}"
-    what, where = escape(short_step(change)), escape(given.interface, 20)
-    text = f"{person} approved {what} through {where} ({count})."
+    where = _PLACES.get(given.interface) or f"through {escape(given.interface, 20)}"
+    text = f"{person} approved {escape(short_step(change))} {where} ({count})."
     return Payload(text, (section(key, text),))
 
 

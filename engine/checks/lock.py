@@ -52,11 +52,15 @@ def _finding(request: Request, context: Context, state: str = "locked") -> Findi
         )
     return blocked(
         "lock",
-        f"Environment '{request.target}' is {state}. Reason: {held.reason}. Locked by: "
+        f"Environment '{request.target}' is {state}. Reason: {_ended(held.reason)} Locked by: "
         f"{held.operator}{_times(held)}. Unlock: {_unlock(request, context)}",
         EnvironmentLockedError,
         {"environment": request.target, **held.model_dump(mode="json")},
     )
+
+
+def _ended(reason: str) -> str:
+    return reason if reason.endswith((".", "!", "?", "…")) else f"{reason}."
 
 
 def _times(held: LockState) -> str:

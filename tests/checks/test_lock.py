@@ -22,8 +22,8 @@ FIXED = FixedLock("audit", "board")
 FIXED_PATH = path_of("dev", "staging", Environment("prod", fixed_lock=FIXED))
 
 
-def locked(expires_at: datetime | None = None) -> LedgerEntry:
-    fields = {"lock_id": ID, "environment": "prod", "reason": "freeze", "locked_at": NOW}
+def locked(expires_at: datetime | None = None, reason: str = "freeze") -> LedgerEntry:
+    fields = {"lock_id": ID, "environment": "prod", "reason": reason, "locked_at": NOW}
     return entry(LockRecord.model_validate(WHO | fields | {"expires_at": expires_at}))
 
 
@@ -53,6 +53,14 @@ def test_promotion_to_a_locked_environment_is_blocked(
         f"2026-03-01 12:00:00 UTC{until}. Unlock: floe platform unlock --env prod --reason …",
     )
     assert (found.details["reason"], found.details["operator"]) == ("freeze", "alice@acme.com")
+
+
+def test_reason_that_is_a_sentence_keeps_its_full_stop() -> None:
+    head = locked(reason="The load test runs.")
+
+    found = judge_once(lock, PROMOTION, target_head=head, effect=Effect.CHANGE)
+
+    assert "Reason: The load test runs. Locked by" in found.reason
 
 
 @pytest.mark.parametrize("head", [None, locked(NOW)])
