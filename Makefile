@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 WORKERS ?= auto
+OUT ?= dist
 
-.PHONY: help demo serve-demo demo-slack demo-replicas test test-peers check audit reference images requirements bench install dev packages peers clean
+.PHONY: help demo serve-demo demo-slack demo-replicas test test-peers check audit reference images requirements bench dist install dev packages peers clean
 help:
 	@echo "make demo    see it work: seeds an embedded registry and promotes through it"
 	@echo "make serve-demo  a page with a past, to look at and to approve on"
@@ -18,6 +19,7 @@ help:
 	@echo "make audit   ask an advisory service about every locked version (exit 3: none answered)"
 	@echo "make requirements  which tests show which numbered requirement"
 	@echo "make bench   measure, compare with bounds, and write bench.json"
+	@echo "make dist KEY=release.key  build the wheel and floe.pyz, with checksums and attestations"
 
 demo: $(INSTALLED)
 	@$(BIN)/python -m demo.run
@@ -71,6 +73,10 @@ requirements: $(INSTALLED)
 # BENCH=--full takes the largest sizes, BENCH=Promote one measurement. Ends with 1 if a bound is missed.
 bench: $(INSTALLED) packages peers
 	$(BIN)/python -m bench $(BENCH)
+
+# The same commit gives the same bytes of the wheel and floe.pyz; each signature is new.
+dist: $(INSTALLED)
+	@$(BIN)/python -m deploy.release --key "$(KEY)" --out "$(OUT)"
 
 install: $(INSTALLED)
 

@@ -17,6 +17,7 @@ EXCEPTIONS = {
     "make serve-demo": "tests/demo/test_serve.py runs the program that it starts",
     "make demo-slack": "tests/demo/test_slack.py runs the program that it starts",
     "make demo-replicas": "tests/demo/test_replicas.py runs the program that it starts",
+    "make dist": "tests/install/test_release.py runs it",
     "make bench": "it measures for minutes",
     ".venv/bin/python -m": "tests/docs/test_contributing.py runs it in a copy",
     "git clone https://git.example.com/acme/floe": "the address is an example",
