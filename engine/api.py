@@ -280,11 +280,17 @@ class Engine:
         for seen in (self.runner.heads, self.runner.claims):
             seen.forget(self.path.environment(environment).name)
 
-    def sync(self, environment: str | None, progress: Progress) -> SyncReport:
-        """Copy all missing content to the secondaries; see `sync_secondaries`."""
+    def sync(
+        self, environment: str | None, progress: Progress, *, published: bool = False
+    ) -> SyncReport:
+        """
+        Copy all missing content to the secondaries, with `published` also versions without a
+        record; see `sync_secondaries`.
+        """
         from engine.execution.secondary_sync import sync_secondaries  # slow to import
 
-        return sync_secondaries(self.runner, self._environments(environment), progress)
+        places = self._environments(environment)
+        return sync_secondaries(self.runner, places, progress, published=published)
 
 
 def _tags(version: Version, places: Iterable[Environment]) -> Iterator[Tag]:

@@ -257,7 +257,9 @@ def redeliver() -> Answer:
 def sync() -> Answer:
     """Repair the secondaries, and wait for the result; a repetition changes nothing."""
     must_operate(present_caller(), "sync the secondary registries")
-    environment, _ = sent(Sync).environment, key_of_request()
+    wanted, _ = sent(Sync), key_of_request()
     with limit_concurrency("operation"):
-        report = the_site().platform.engine.sync(environment, NO_PROGRESS)
+        report = the_site().platform.engine.sync(
+            wanted.environment, NO_PROGRESS, published=wanted.published
+        )
     return judged(SyncResponse.of(report, g.trace), report.error)

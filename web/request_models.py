@@ -133,9 +133,10 @@ class Redelivery(Body):
 
 
 class Sync(Body):
-    """Without `environment`: all environments."""
+    """Without `environment`: all environments. `published`: also versions without a record."""
 
     environment: Text | None = None
+    published: bool = False
 
 
 class DeploymentReport(Body):

@@ -23,9 +23,12 @@ from engine.responses.sync import SyncResponse
 @click.option(
     "--env", "environment", help="Only this environment.", shell_complete=completions.environments
 )
+@click.option(
+    "--published", is_flag=True, help="Also copy versions that were built and never promoted."
+)
 @options.output
 @options.manifest
-def sync(environment: str | None, output: str, manifest: ProductChoice) -> None:
+def sync(environment: str | None, published: bool, output: str, manifest: ProductChoice) -> None:
     """
     Copy missing content and tags to the secondary registries, and report the repairs.
 
@@ -33,15 +36,17 @@ def sync(environment: str | None, output: str, manifest: ProductChoice) -> None:
     artifact there; everything else is repaired.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
-    deliver(output, partial(_sync, environment, trace, manifest), partial(_failure, trace))
+    work = partial(_sync, environment, published, trace, manifest)
+    deliver(output, work, partial(_failure, trace))
 
 
-def _sync(environment: str | None, trace: str, manifest: ProductChoice) -> Answer:
+def _sync(environment: str | None, published: bool, trace: str, manifest: ProductChoice) -> Answer:
     with through_server(trace, manifest) as server:
         if server:
-            return server.sync(environment)
+            return server.sync(environment, published=published)
     with open_reading_engine(manifest, SECONDARIES) as engine:
-        return render(SyncResponse.of(engine.sync(environment, TerminalProgress()), trace))
+        report = engine.sync(environment, TerminalProgress(), published=published)
+        return render(SyncResponse.of(report, trace))
 
 
 def _failure(trace: str, error: PromotionError) -> Answer:

@@ -230,8 +230,10 @@ class Commands:
     def _history(self, limit: int, environment: str) -> tuple[RecordResponse, ...]:
         return tuple(records(self.api, {"environment": environment}, limit))
 
-    def sync(self, environment: str | None) -> Answer:
-        body = {"environment": environment} if environment is not None else {}
+    def sync(self, environment: str | None, *, published: bool) -> Answer:
+        body: dict[str, Any] = {"environment": environment} if environment is not None else {}
+        # Servers of earlier versions refuse the key.
+        body |= {"published": True} if published else {}
         document = self.api.order("sync", body, answers=lists_registries, long=True)
         return sync.render(read(SyncResponse, document))
 

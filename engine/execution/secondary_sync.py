@@ -12,13 +12,17 @@ from engine.secondaries.repair import Repair
 
 
 def sync_secondaries(
-    runner: Runner, environments: Sequence[Environment], progress: Progress
+    runner: Runner,
+    environments: Sequence[Environment],
+    progress: Progress,
+    *,
+    published: bool = False,
 ) -> SyncReport:
     """Copy everything that the secondaries lack in `environments`; see `Engine.sync`."""
     names = [each.name for each in environments]
     mirrors = runner.secondaries.mirrors
     repair = Repair(runner.path, runner.registry, runner.ledger, runner.leases, mirrors)
-    report = repair.report(names, progress)
+    report = repair.report(names, progress, published=published)
     for name in names:
         _note(runner, report, name)
     return report

@@ -1,6 +1,6 @@
 """Repairs one environment of one secondary registry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -59,10 +59,12 @@ class EnvironmentRepair:
             self.head.state.record if self.head else None,
         )
 
-    def run(self) -> None:
-        """Copy everything possible; failures are added to `errors`."""
+    def run(self, builds: Sequence[Tag] = ()) -> None:
+        """Copy everything possible, and the tags of `builds`; failures are added to `errors`."""
         try:
             self._copy_all()
+            for tag in builds:
+                self._attempt(partial(self._copy_build, tag))
         except PromotionError as error:
             self._note(error)
 
@@ -155,6 +157,13 @@ class EnvironmentRepair:
             self._copy(manifest)
             self._publish(tag, manifest, immutable=True)
         self.documents.add(tag)
+
+    def _copy_build(self, tag: Tag) -> None:
+        manifest = self.registry.fetch(tag)
+        # A build that was removed since the tags were listed is missing nowhere.
+        if manifest is not None:
+            self._copy(manifest)
+            self._publish(tag, manifest, immutable=True)
 
     def _copy_digest(self, digest: Digest) -> None:
         self._copy(self._fetch(digest))

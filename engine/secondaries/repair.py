@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
-from engine.domain.artifact import Digest
+from engine.domain.artifact import Digest, Tag
 from engine.domain.errors import ConflictError, PromotionError
 from engine.domain.mirroring import EnvironmentSync, SyncReport
 from engine.domain.path import PromotionPath
+from engine.domain.versions import is_version
 from engine.ports import Leases, Ledger, Progress, RegistryReader
 from engine.ports.secondary import Mirror
 from engine.ports.state import REFERRERS_LEASE
@@ -28,19 +29,25 @@ class Repair:
     leases: Leases
     mirrors: Sequence[Mirror]
 
-    def report(self, names: Sequence[str], progress: Progress) -> SyncReport:
+    def report(
+        self, names: Sequence[str], progress: Progress, *, published: bool = False
+    ) -> SyncReport:
         """
         Repair, and return one row for each environment and mirror. If a ledger cannot be read, its
-        rows have the error; if none can be read, the first error is raised.
+        rows have the error; if none can be read, the first error is raised. With `published`, the
+        row of the first environment also copies versions without a record.
         """
         relisted, unread = self._relist_all(names)
         if not self.mirrors:
             place = self.registry.reference
             rows = (EnvironmentSync(place, name, errors=(e,)) for name, e in unread.items())
             return SyncReport(tuple(rows), relisted)
+        builds = self._builds() if published and self.path.entry.name in names else ()
         pool = ThreadPoolExecutor(len(self.mirrors), thread_name_prefix="floe-sync")
         try:
-            found = pool.map(lambda m: self._mirror(m, names, unread, progress), self.mirrors)
+            found = pool.map(
+                lambda m: self._mirror(m, names, unread, builds, progress), self.mirrors
+            )
             return SyncReport(tuple(row for rows in found for row in rows), relisted)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -77,11 +84,22 @@ class Repair:
                 self.ledger.attach(entry)
         return len(lost)
 
+    def _builds(self) -> tuple[Tag, ...]:
+        """The tags of builds: of a version alone, and of a version in the first environment."""
+        return tuple(tag for tag in self.registry.tags() if self._is_build(tag))
+
+    def _is_build(self, tag: Tag) -> bool:
+        found = self.path.read(tag)
+        if found is None:
+            return is_version(tag.name)
+        return found.environment == self.path.entry.name and not found.rollback
+
     def _mirror(
         self,
         mirror: Mirror,
         names: Sequence[str],
         unread: Mapping[str, PromotionError],
+        builds: Sequence[Tag],
         progress: Progress,
     ) -> list[EnvironmentSync]:
         rows: list[EnvironmentSync] = []
@@ -103,7 +121,7 @@ class Repair:
             if error:
                 work.errors.append(error)
             else:
-                work.run()
+                work.run(builds if name == self.path.entry.name else ())
                 gone, busy = work.gone, work.busy
             rows.append(work.row())
         return rows
