@@ -65,6 +65,7 @@ class RotateContext(Context[RotateRequest]):
         if found is None:
             raise UsageError(
                 f"{key_id} is not the ID of a key that {self.target} trusts. To retire one that "
-                "has left the manifest, list it in ledger.distrusted_keys"
+                "has left the manifest, list it in ledger.trusted_keys until it is retired, or in "
+                "ledger.distrusted_keys for good if it was stolen"
             )
         return found

@@ -39,7 +39,8 @@ EXCEPTIONS = {
 }
 # Only these programs run, so a new command of a page cannot change the reader's machine.
 _RUN = re.compile(
-    r"(floe|skopeo|oras|cosign|cp|jq|echo|eval|export|exit|docker compose exec floe) |code="
+    r"(floe|skopeo|oras|cosign|cp|jq|echo|eval|export|exit|docker compose exec floe|"
+    r"systemctl|mv|pg_dump|pg_restore|createdb) |code="
 )
 _INLINE = re.compile(r"`(floe(?: [^`]+)?)`")
 _BLOCK = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
@@ -83,6 +84,11 @@ def runnable(block: Block) -> list[Command]:
     for each in found:
         assert _RUN.match(each.line), f"{block}: list {each.line!r} in EXCEPTIONS or _RUN"
     return found
+
+
+def printed_lines(block: Block) -> list[str]:
+    """Return the lines of a console block that its commands print."""
+    return [line for line in block.text.splitlines() if line and not _TYPED.match(line)]
 
 
 def typed_lines(block: Block) -> list[str]:

@@ -76,6 +76,7 @@ floe() {
   return $code
 }
 docker() { shift 3; FLOE_MANIFEST=$COMPOSED command "$@"; }
+systemctl() { curl -fsS "$SERVICES/$1/$2"; }
 """
 
 
@@ -115,6 +116,11 @@ class Stage:
     server: str = "https://floe.example.com"
     remote: str = ""
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """Variables for the commands, besides those of every stage."""
+        return {}
+
     def at(self, state: Callable[["Stage"], None]) -> "Stage":
         name = state.__name__.removeprefix("build_")
         saved = self.folder.with_name(name)
@@ -132,7 +138,7 @@ class Stage:
 
     def promote(self, version: str, *targets: str, approved: bool = True) -> None:
         """Request as Alice and, unless it should wait, approve in prod as Bob."""
-        config = load_config(self.folder / "manifest.yaml", {})
+        config = load_config(self.folder / "manifest.yaml", self.environ)
         with open_engine(config) as engine, open_platform(config, engine) as platform:
             alice, bob = (
                 engine.directory.operator(self._oidc_claims(each)) for each in (ALICE, BOB)
@@ -198,8 +204,10 @@ class Stage:
             "HOME": str(self.folder.with_name("home")),
             "COMPOSED": str(self.folder.with_name("composed.yaml")),
             "COSIGN_PASSWORD": "",
+            **self.environ,
         }
-        if "oidc:" in (self.folder / "manifest.yaml").read_text():
+        manifest = self.folder / "manifest.yaml"
+        if manifest.exists() and "oidc:" in manifest.read_text():
             given["FLOE_ID_TOKEN"] = self.token()
         ran = subprocess.run(
             ["bash", "-c", self.fill_in("\n".join([_PRELUDE, *lines]))],

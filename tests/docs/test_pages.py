@@ -151,6 +151,8 @@ OTHERS = {
     ("docs/reference/cli.md", ""): "tests/docs/test_reference.py compares them with --help",
     ("docs/release-process.md", "text"): "tests/scenarios/test_delta.py has these lines",
     ("docs/release-process.md", "yaml"): "tests/config/test_config_windows.py loads the windows",
+    ("docs/runbooks/lost-key.md", "yaml"): "tests/docs/test_runbooks.py edits the manifest with it",
+    ("docs/runbooks/rotate-keys.md", "yaml"): "tests/docs/test_runbooks.py follows the page",
     ("docs/web.md", "nginx"): "test_documented_proxy_sets_the_headers_that_floe_reads",
     ("docs/web.md", "yaml"): "tests/web/test_registry_events.py gives it to a registry",
     ("docs/webhooks.md", "python"): "tests/docs/test_commands.py receives a webhook with it",

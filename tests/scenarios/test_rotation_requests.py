@@ -123,7 +123,7 @@ def test_key_that_was_never_trusted_is_not_retired(layout: Place, tmp_path: Path
         request = parse_rotate_request(
             engine.path, "staging", ALICE, TRACE_ID, (), [public(THIRD)], None
         )
-        with pytest.raises(UsageError, match=r"list it in ledger\.distrusted_keys"):
+        with pytest.raises(UsageError, match=r"list it in ledger\.trusted_keys"):
             engine.run(request, ProgressLog())
 
 
