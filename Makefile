@@ -42,7 +42,7 @@ test: $(INSTALLED) packages peers
 
 # The tests against programs that take minutes to build: cosign, judges of logs, and helm.
 test-peers: $(INSTALLED) packages
-	@.ci/peers cosign fsck litewitness helm
+	@.ci/peers cosign fsck litewitness helm handoff
 	$(BIN)/python -m pytest -q -m peers
 
 check: $(INSTALLED)
