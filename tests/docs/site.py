@@ -125,7 +125,7 @@ class Site(Stage):
         """Run one line; commands of floe in a forked process, which starts sooner."""
         words = shlex.split(self.fill_in(command.line))
         if words[0] != "floe" or _SHELL & {*command.line}:
-            return self.run([command])
+            return self.run([command], **self.environ)
         ended = self.floe(BOB).run(*words[1:])
         return Ran(int(ended.code != command.code), f"{ended.err}{ended.out}")
 

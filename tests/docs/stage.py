@@ -116,11 +116,6 @@ class Stage:
     server: str = "https://floe.example.com"
     remote: str = ""
 
-    @property
-    def environ(self) -> dict[str, str]:
-        """Variables for the commands, besides those of every stage."""
-        return {}
-
     def at(self, state: Callable[["Stage"], None]) -> "Stage":
         name = state.__name__.removeprefix("build_")
         saved = self.folder.with_name(name)
@@ -138,7 +133,7 @@ class Stage:
 
     def promote(self, version: str, *targets: str, approved: bool = True) -> None:
         """Request as Alice and, unless it should wait, approve in prod as Bob."""
-        config = load_config(self.folder / "manifest.yaml", self.environ)
+        config = load_config(self.folder / "manifest.yaml", {})
         with open_engine(config) as engine, open_platform(config, engine) as platform:
             alice, bob = (
                 engine.directory.operator(self._oidc_claims(each)) for each in (ALICE, BOB)
@@ -193,7 +188,7 @@ class Stage:
         text = re.sub(r"(?<!docker://)harbor\.example\.com/acme/platform", self.remote, text)
         return text.replace("localhost:5000/acme/platform", self.remote)
 
-    def run(self, commands: Iterable[Command]) -> Ran:
+    def run(self, commands: Iterable[Command], **environ: str) -> Ran:
         """Run the lines in one shell that stops at the first unexpected exit code."""
         commands = list(commands)
         for program in {each.line.split()[0] for each in commands} & {"cosign", "oras"}:
@@ -204,15 +199,13 @@ class Stage:
             "HOME": str(self.folder.with_name("home")),
             "COMPOSED": str(self.folder.with_name("composed.yaml")),
             "COSIGN_PASSWORD": "",
-            **self.environ,
         }
-        manifest = self.folder / "manifest.yaml"
-        if manifest.exists() and "oidc:" in manifest.read_text():
+        if "oidc:" in "".join(f.read_text() for f in self.folder.glob("manifest.yaml")):
             given["FLOE_ID_TOKEN"] = self.token()
         ran = subprocess.run(
             ["bash", "-c", self.fill_in("\n".join([_PRELUDE, *lines]))],
             cwd=self.folder,
-            env=given,
+            env=given | environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -72,30 +72,6 @@ def test_new_secondary_gets_everything(
         assert copy == list(engine.runner.ledger.walk(name))
 
 
-def test_versions_without_a_record_are_copied_if_asked_for(
-    without_secondary: Engine, place: Place, tmp_path: Path, disk: Path
-):
-    whole, belonging = signed_index()
-    place.push(whole, "v3.0.0-dev")
-    place.push(belonging[0][0], None)
-    list_referrer(place.registry, belonging[0][0].manifest)
-    place.push(image(b"plain"), "v4.0.0")
-    place.push(image(b"cache"), "buildcache")
-    engine = with_mirrors(without_secondary, tmp_path, mirror_to(place.registry, disk))
-
-    report = engine.sync(None, ProgressLog(), published=True)
-
-    assert statuses(report) == dict.fromkeys(("dev", "staging", "prod"), "repaired")
-    there = LayoutRegistry(disk)
-    builds = ["v1.0.0-dev", "v2.0.0-dev", "v3.0.0-dev", "v4.0.0"]
-    assert [*map(there.resolve, map(Tag, builds))] == [
-        *map(place.registry.resolve, map(Tag, builds))
-    ]
-    assert len(there.referrers(whole.manifest.digest, SBOM)) == 1
-    assert there.resolve(Tag("buildcache")) is None
-    assert engine.sync(None, ProgressLog(), published=True).error is None
-
-
 def test_second_sync_finds_nothing_to_do(
     without_secondary: Engine, place: Place, tmp_path: Path, disk: Path
 ):
