@@ -26,6 +26,8 @@ def test_failed_gate_shows_its_last_lines_and_leads_to_all(tmp_path: Path) -> No
         whole = stage.get(link[1], BOB) if link else ""
 
     assert ("line-20-" in page, "line-21-\n" in page, "line-60-" in page) == (False, True, True)
+    # The message in Slack links to this place.
+    assert 'id="output-tests"' in page
     assert whole.splitlines() == [f"line-{number}-" for number in range(1, 61)]
 
 
