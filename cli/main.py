@@ -78,6 +78,7 @@ floe = LazyGroup(
     "floe",
     "Promote immutable OCI artifacts from environment to environment.",
     {
+        "init": ("cli.commands.init:init", "Write the files of a new platform."),
         "schema": ("cli.commands.schema:schema", "Print the JSON Schema of a configuration file."),
         "login": ("cli.commands.login:login", "Sign in with an OpenID provider."),
         "logout": ("cli.commands.login:logout", "Forget a sign-in."),

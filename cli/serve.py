@@ -145,7 +145,7 @@ def _slack(products: Products, server: ServerConfig, tokens: Tokens | None) -> I
 
 def _slack_mode(bot: Bot | None) -> str:
     if bot is None:
-        return "off"
+        return "off, as SLACK_BOT_TOKEN is not set"
     return "Socket Mode" if bot.socket else "HTTP"
 
 

@@ -42,7 +42,7 @@ def doctor(write: bool, output: str, manifest: ProductChoice) -> None:
     written. Exit code 0 if no try failed, else that of the first failure.
     """
     trace = trace_id(os.environ.get("TRACEPARENT"))
-    deliver(output, partial(_doctor, manifest, write, trace), partial(_failure, write, trace))
+    deliver(output, partial(_doctor, manifest, write, trace), partial(failed, write, trace))
 
 
 def examine(manifest: ProductChoice, *, write: bool = False) -> tuple[Diagnosis, ...]:
@@ -101,6 +101,7 @@ def _show_missing(systems: Sequence[str]) -> None:
         remark(text)
 
 
-def _failure(write: bool, trace: str, error: PromotionError) -> Answer:
+def failed(write: bool, trace: str, error: PromotionError) -> Answer:
+    """The answer of a doctor that could not begin."""
     response = DoctorResponse.build(written=write, trace_id=trace, error=ErrorInfo.of(error))
     return failure("Not examined", response, error, trace)

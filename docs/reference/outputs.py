@@ -29,6 +29,7 @@ from engine.responses.freeze import (
     UnlockResponse,
     UnwaiveResponse,
 )
+from engine.responses.init import InitResponse
 from engine.responses.keys import KeyResponse, RotationsResponse
 from engine.responses.manifest import (
     ManifestCheckResponse,
@@ -98,6 +99,7 @@ One row for each `error.type`: `exit` is the exit code of a command, `HTTP` the 
 """
 # The answers of each command, the one on success first. A list is an array of any length.
 ANSWERS: dict[str, tuple[Any, ...]] = {
+    "init": (InitResponse,),
     "login": (WhoamiResponse,),
     "logout": (WhoamiResponse,),
     "whoami": (WhoamiResponse,),

@@ -26,6 +26,7 @@ _UNKNOWN: Document = {
     **dict.fromkeys(
         (
             "checkpoints",
+            "commands",
             "diagnoses",
             "environments",
             "files",
@@ -37,6 +38,7 @@ _UNKNOWN: Document = {
             "records",
             "statements",
             "tags",
+            "variables",
             "versions",
             "warnings",
         ),

@@ -23,6 +23,7 @@ EXCEPTIONS = {
     "git clone https://git.example.com/acme/floe": "the address is an example",
     "pip install .": "it needs the network; the tests run on an installation made by pip",
     "pipx install .": "it needs the network; the tests run on an installation made by pip",
+    "mkdir shop && cd shop && floe init": "it asks; tests/e2e/test_first_hour.py answers",
     "pip install '.[postgres]'": "it needs the network; the packages for development include it",
     "pip install '.[otlp]'": "it needs the network; the packages for development include it",
     "docker compose up --build": "it needs Docker; tests/install/test_compose.py reads its files",
@@ -40,7 +41,7 @@ EXCEPTIONS = {
 # Only these programs run, so a new command of a page cannot change the reader's machine.
 _RUN = re.compile(
     r"(floe|skopeo|oras|cosign|cp|jq|echo|eval|export|exit|docker compose exec floe|"
-    r"systemctl|mv|pg_dump|pg_restore|createdb) |code="
+    r"systemctl|mkdir|mv|pg_dump|pg_restore|createdb) |code="
 )
 _INLINE = re.compile(r"`(floe(?: [^`]+)?)`")
 _BLOCK = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)

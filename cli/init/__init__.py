@@ -1,0 +1,1 @@
+"""The answers and files of `floe init`."""
