@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from cli import lazy_dataclasses, stdio
+from cli import stdio
 from cli.errors import interrupted, usage_failure
 from cli.interruption import handle_signals
 from cli.lazy_group import LazyGroup
@@ -149,8 +149,6 @@ def main() -> None:
         _leave_first_process()
     # A start allocates some 80,000 objects that stay: searching them for garbage takes long.
     gc.set_threshold(100_000)
-    if sys.argv[1:2] != ["serve"]:
-        lazy_dataclasses.install()
     # To find plugins of pydantic, it would read the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     stdio.prepare()
