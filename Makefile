@@ -101,7 +101,7 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 
 # The tests talk to real servers, and push with a foreign client.
 packages:
-	@.ci/packages docker-registry skopeo chromium npm jq postgresql pgbouncer haproxy
+	@.ci/packages docker-registry skopeo chromium npm jq postgresql pgbouncer haproxy prometheus
 
 # Built once into a cache outside the tree; without Go the tests that need them are skipped.
 peers:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import JsonValue
@@ -28,6 +29,10 @@ _UNSENT = """
 SELECT 1 WHERE EXISTS (SELECT 1 FROM answers)
 OR EXISTS (SELECT 1 FROM messages WHERE dirty = 1 AND failed IS NULL AND ts IS NULL)
 OR EXISTS (SELECT 1 FROM messages WHERE dirty = 1 AND failed IS NULL AND ts IS NOT NULL)
+"""
+_BACKLOG = """
+SELECT count(*), min(CASE WHEN ts IS NULL THEN CASE WHEN due > at THEN due ELSE at END END)
+FROM messages WHERE dirty = 1 AND failed IS NULL
 """
 # More than can be sent concurrently.
 _AT_ONCE = 50
@@ -137,6 +142,12 @@ class MessageStore:
         """Whether a message waits to be sent, now or later, also one for one person."""
         with self._store.read() as db:
             return db.execute(_UNSENT).fetchone() is not None
+
+    def backlog(self) -> tuple[int, datetime | None]:
+        """Count the messages to post or edit; return the time from which the oldest post is due."""
+        with self._store.read() as db:
+            count, oldest = db.execute(_BACKLOG).fetchone()
+        return count, None if oldest is None else datetime.fromtimestamp(oldest, UTC)
 
     def next_posts(self) -> list[PendingMessage]:
         """The next message to post in each channel, oldest first."""

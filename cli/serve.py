@@ -22,7 +22,7 @@ from cli.products import complete_interrupted, reload_on_hangup, report_products
 from cli.server_lock import sole_server
 from cli.stdio import remark
 from engine.bootstrap import open_products
-from engine.bootstrap.observability import new_metrics, render_metrics
+from engine.bootstrap.observability import Backlog, new_metrics, render_metrics
 from engine.config import Installation, ServerConfig, load_installation
 from engine.config.error_messages import Problem, config_error
 from engine.domain.errors import ConfigError, PromotionError
@@ -68,7 +68,7 @@ def serve(host: str, port: int, manifest: Path) -> None:
                 config,
                 checks=_checks(bot),
                 thread=_thread(bot),
-                metrics=partial(render_metrics, numbers, products),
+                metrics=partial(render_metrics, numbers, products, _queues(bot)),
             ) as app,
         ):
             if bot and bot.socket is None:
@@ -157,6 +157,11 @@ def _thread(bot: Bot | None) -> Callable[[str], str | None]:
 def _checks(bot: Bot | None) -> dict[str, Callable[[], str | None]]:
     """Return the checks of /readyz beside registry and store."""
     return {"slack": partial(_reached, bot)} if bot else {}
+
+
+def _queues(bot: Bot | None) -> dict[str, Backlog]:
+    """Return the queues of Slack for the metrics."""
+    return {"slack": bot.messages.backlog} if bot else {}
 
 
 def _reached(bot: Bot) -> str | None:

@@ -1,12 +1,13 @@
 """Health, readiness and metrics."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from flask import Blueprint, Response, jsonify, request
 
-from engine.domain.change import Change
+from engine.domain.change import Change, ChangeState
 from engine.domain.errors import PromotionError
 from engine.domain.product import UNNAMED
 from web.site import Shared, shared
@@ -108,7 +109,10 @@ def metrics() -> Response:
 
 
 def _lines(server: Shared) -> Iterator[str]:
-    seen = _seen(server)
+    seen = {
+        name: site.board.last() if server.products.several else site.board.glance()
+        for name, site in server.sites.items()
+    }
     rows = [(product, row) for product, each in seen.items() for row in each.rows]
     known = [(product, row) for product, row in rows if row.known]
     yield from _gauge(
@@ -131,8 +135,12 @@ def _lines(server: Shared) -> Iterator[str]:
         "Whether the ledger and the latest tag of an environment can be read.",
         {_label(product, environment=row.name): float(row.error is None) for product, row in rows},
     )
-    yield from _gauge("floe_changes_open", "Changes in flight, by state.", _open(server, seen))
+    yield from _changes(_pending(server, seen), server.now())
     yield from _gauge("floe_watchers", "Browsers that follow events.", {"": server.feed.watching})
+    yield from _records(server)
+
+
+def _records(server: Shared) -> Iterator[str]:
     try:
         counted = {
             _label(product, environment=name, kind=kind): number
@@ -149,9 +157,35 @@ def _lines(server: Shared) -> Iterator[str]:
     )
 
 
-def _open(server: Shared, seen: Mapping[str, Seen]) -> dict[str, float]:
+def _changes(pending: Sequence[Change], now: datetime) -> Iterator[str]:
+    yield from _gauge("floe_changes_open", "Changes in flight, by state.", _open(pending))
+    waiting = _waiting(pending, now)
+    yield from _gauge(
+        "floe_approvals_waiting",
+        "Changes that wait for an approval.",
+        {label: float(len(ages)) for label, ages in waiting.items()},
+    )
+    yield from _gauge(
+        "floe_approvals_oldest_seconds",
+        "Time since the oldest change that waits for an approval was requested.",
+        {label: max(ages) for label, ages in waiting.items()},
+    )
+
+
+def _waiting(pending: Sequence[Change], now: datetime) -> dict[str, list[float]]:
+    """Return the ages in seconds of the changes that wait for an approval."""
+    ages: dict[str, list[float]] = {}
+    for change in pending:
+        if change.state is ChangeState.AWAITING_APPROVAL:
+            label = _label(change.product, environment=change.target)
+            age = max((now - change.created_at).total_seconds(), 0.0)
+            ages.setdefault(label, []).append(age)
+    return ages
+
+
+def _open(pending: Sequence[Change]) -> dict[str, float]:
     counts: dict[str, float] = {}
-    for change in _pending(server, seen):
+    for change in pending:
         label = _label(change.product, environment=change.target, state=change.state.value)
         counts[label] = counts.get(label, 0) + 1
     return counts

@@ -16,6 +16,8 @@ _FRESH = timedelta(seconds=2)
 _AGAIN = timedelta(seconds=5)
 _KEEP_ANYWAY = timedelta(minutes=1)
 _PATIENCE_SECONDS = 2.0
+# Metrics are scraped by several programs, and may be older than pages.
+_GLANCE = timedelta(seconds=15)
 _KNOWN_CHANGES = 200
 # While the registry is slow, younger rows are shown without a warning.
 RECENT = timedelta(seconds=15)
@@ -84,6 +86,22 @@ class Board:
         if known is None:
             raise AssertionError("the registry neither answered nor failed")
         return self.with_pending(known)
+
+    def glance(self) -> Seen:
+        """
+        Return the last rows, and the open changes of now.
+
+        Rows older than 15 s are read again in the background. Only the first call waits for them.
+        """
+        with self._lock:
+            now = self._platform.engine.now()
+            known, asked = self._known, self._asked_at
+            if known is None or asked is None or self._expired or now - asked > _GLANCE:
+                self._begin(now)
+            asking = self._asking
+        if known is None and asking is not None:
+            known = asking.result()
+        return self.with_pending(known or NOTHING_SEEN)
 
     def _late(self, known: Seen | None, now: datetime) -> Seen | None:
         if known is None or known.error or (known.at and now - known.at < self._recent):

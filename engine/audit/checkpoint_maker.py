@@ -16,16 +16,19 @@ class CheckpointMaker:
     """
     Calls `make` for each of `environments` with new entries, at most every `idle_seconds`, and
     again after `retry_seconds` while a witness does not sign. `made` receives each checkpoint, and
-    receives it again after a PromotionError.
+    receives it again after a PromotionError. `unwitnessed` receives the number of entries that this
+    process has not seen with the signatures of all witnesses.
     """
 
     environments: Sequence[str]
     ledger: LedgerReader
     make: Callable[[str], Iterable[SignedCheckpoint]]
     made: Callable[[SignedCheckpoint], None] = lambda _checkpoint: None
+    unwitnessed: Callable[[str, int], None] = lambda _environment, _entries: None
     idle_seconds: float = 10
     retry_seconds: float = 60
     _done: dict[str, int] = field(default_factory=dict)
+    _witnessed: dict[str, int] = field(default_factory=dict)
 
     def make_new(self) -> bool:
         """Sign all new entries once; return whether everything is signed and cosigned."""
@@ -41,7 +44,11 @@ class CheckpointMaker:
             head = self.ledger.head(name)
             if head is None or self._done.get(name) == head.sequence:
                 return True
-            made = tuple(self.make(name))
+            made: tuple[SignedCheckpoint, ...] = ()
+            try:
+                made = tuple(self.make(name))
+            finally:
+                self._report(name, head.sequence, made)
         except PromotionError as error:
             _log.warning("no checkpoint of %s was made: %s", name, error)
             return False
@@ -49,6 +56,11 @@ class CheckpointMaker:
             return False
         self._done[name] = max((each.size for each in made), default=0)
         return True
+
+    def _report(self, name: str, size: int, made: Iterable[SignedCheckpoint]) -> None:
+        signed = [each.size for each in made if each.cosigned and not each.refusals]
+        self._witnessed[name] = max([self._witnessed.get(name, 0), *signed])
+        self.unwitnessed(name, max(size - self._witnessed[name], 0))
 
     def _announce(self, name: str, made: Iterable[SignedCheckpoint]) -> bool:
         try:

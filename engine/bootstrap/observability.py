@@ -1,8 +1,11 @@
 """Metrics for Prometheus, and the configuration of logs."""
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from importlib import import_module
 from typing import Protocol, TextIO
 
@@ -10,7 +13,16 @@ from engine.domain.change import Change, ChangeState
 from engine.domain.errors import PromotionError
 from engine.platform import Products
 from engine.ports.change_store import ChangeStore
-from engine.ports.telemetry import APPROVAL_SECONDS, PROMOTIONS, QUEUE_DEPTH, ROLLBACKS, Metrics
+from engine.ports.telemetry import (
+    APPROVAL_SECONDS,
+    PROMOTIONS,
+    QUEUE_DEPTH,
+    QUEUE_OLDEST,
+    ROLLBACKS,
+    STORE_SECONDS,
+    STORE_UP,
+    Metrics,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -48,15 +60,50 @@ def new_metrics(*, several: bool = False) -> RenderedMetrics:
     return metrics
 
 
-def render_metrics(metrics: RenderedMetrics, products: Products) -> str:
-    """Update the lengths of the queues, and render all metrics."""
+# The store of changes: the state directory, or the database of several servers.
+_STATE = "state"
+# Counts the entries of a queue, and returns the time of the oldest one.
+Backlog = Callable[[], tuple[int, datetime | None]]
+
+
+def render_metrics(
+    metrics: RenderedMetrics, products: Products, queues: Mapping[str, Backlog] | None = None
+) -> str:
+    """Update the queues and the state of the store, and render all metrics."""
+    started = time.monotonic()
     try:
-        metrics.level(QUEUE_DEPTH, len(products.store.open()), queue="changes")
-        waiting = sum(each.engine.webhooks.waiting() for each in products.values())
-        metrics.level(QUEUE_DEPTH, waiting, queue="webhooks")
+        changes = products.store.open()
     except PromotionError as error:
-        _log.warning("queue lengths not updated: %s", error)
+        _log.warning("the store cannot be read: %s", error)
+        metrics.level(STORE_UP, 0, store=_STATE)
+        return metrics.render()
+    metrics.level(STORE_UP, 1, store=_STATE)
+    metrics.level(STORE_SECONDS, time.monotonic() - started, store=_STATE)
+    now = products.worker.clock.now()
+    oldest = min((change.created_at for change in changes), default=None)
+    _set_queue(metrics, "changes", (len(changes), oldest), now)
+    backlogs: dict[str, Backlog] = {"webhooks": partial(_webhooks, products), **(queues or {})}
+    for name, read in backlogs.items():
+        try:
+            _set_queue(metrics, name, read(), now)
+        except PromotionError as error:
+            _log.warning("the queue %s cannot be read: %s", name, error)
     return metrics.render()
+
+
+def _webhooks(products: Products) -> tuple[int, datetime | None]:
+    found = [each.engine.webhooks.backlog() for each in products.values()]
+    oldest = min((at for _, at in found if at is not None), default=None)
+    return sum(count for count, _ in found), oldest
+
+
+def _set_queue(
+    metrics: Metrics, queue: str, backlog: tuple[int, datetime | None], now: datetime
+) -> None:
+    count, oldest = backlog
+    age = max((now - oldest).total_seconds(), 0.0) if oldest else 0.0
+    metrics.level(QUEUE_DEPTH, count, queue=queue)
+    metrics.level(QUEUE_OLDEST, age, queue=queue)
 
 
 def count_ended(metrics: Metrics, store: ChangeStore, change: Change) -> None:

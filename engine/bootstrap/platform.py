@@ -66,7 +66,7 @@ def open_products(
         raise next(iter(unusable.values()), ConfigError("the server file lists no product"))
     with ExitStack() as stack:
         first = next(iter(configs.values()))
-        shared = stack.enter_context(open_shared(first, several=several))
+        shared = stack.enter_context(open_shared(first, several=several, metrics=metrics))
         people = People((server or first).identity)
         open_one = partial(_open_product, metrics, shared, people, stack)
         for name, config in configs.items():

@@ -31,6 +31,7 @@ from engine.execution.entry_reconciler import EntryReconciler, ImpatientLeases
 from engine.execution.state_rebuild import rebuild_state
 from engine.platform import Platform
 from engine.ports.record_cache import CachedRange, CachedRecord, CachedStatus, Cursor
+from engine.ports.telemetry import UNWITNESSED, Metrics
 from engine.runtime.database import Database
 from engine.runtime.sqlite_file import remove_database
 
@@ -131,12 +132,19 @@ def checkpoint_maker(platform: Platform) -> CheckpointMaker | None:
     engine, runner = platform.engine, platform.engine.runner
     if runner.checkpoints is None or runner.checkpoints.open().signer is None:
         return None
-    return CheckpointMaker(
+    maker = CheckpointMaker(
         engine.path.names,
         runner.ledger,
         engine.make_checkpoints,
         made=partial(record_checkpoint, platform.store),
     )
+    if runner.checkpoints.open().witnesses:
+        maker.unwitnessed = partial(_set_unwitnessed, runner.metrics)
+    return maker
+
+
+def _set_unwitnessed(metrics: Metrics, environment: str, entries: int) -> None:
+    metrics.level(UNWITNESSED, entries, environment=environment)
 
 
 def open_people(config: ServerConfig) -> tuple[SqlEndedSessions, SqlFavourites]:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from engine.bootstrap.state import changes_database
 from engine.config import Config
 from engine.config.connection import RegistrySettings, RemoteRegistry
+from engine.ports.telemetry import NO_METRICS, REGISTRY_REQUESTS, Metrics
 from engine.runtime.database import Database
 
 Part = TypeVar("Part")
@@ -43,6 +44,7 @@ class Shared:
     state: Database
     several: bool
     stack: ExitStack
+    metrics: Metrics = NO_METRICS
     _parts: dict[object, Any] = field(default_factory=dict)
     _turn: Lock = field(default_factory=Lock)
 
@@ -61,7 +63,13 @@ class Shared:
 
         def connect() -> Any:
             tls = remote.tls_context(registry.ca_file, registry.verify)
-            transport = remote.Transport(tls, connections=2 * self.threads_of_host)
+
+            def count(outcome: str) -> None:
+                self.metrics.count(REGISTRY_REQUESTS, registry=registry.host, outcome=outcome)
+
+            transport = remote.Transport(
+                tls, connections=2 * self.threads_of_host, on_outcome=count
+            )
             self.stack.callback(transport.close)
             return transport
 
@@ -87,9 +95,11 @@ class Shared:
 
 
 @contextmanager
-def open_shared(config: Config, *, several: bool = False) -> Iterator[Shared]:
+def open_shared(
+    config: Config, *, several: bool = False, metrics: Metrics = NO_METRICS
+) -> Iterator[Shared]:
     """Open the parts that one engine has alone, or those of `several` products of a server."""
     state = changes_database(config)
     with ExitStack() as stack:
         stack.callback(state.close)
-        yield Shared(state, several, stack)
+        yield Shared(state, several, stack, metrics)

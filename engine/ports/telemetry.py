@@ -20,6 +20,11 @@ ROLLBACKS = "floe_rollbacks_total"  # environment, outcome
 GATE_SECONDS = "floe_gate_duration_seconds"  # gate, status
 APPROVAL_SECONDS = "floe_approval_wait_seconds"  # environment
 QUEUE_DEPTH = "floe_queue_depth"  # queue
+QUEUE_OLDEST = "floe_queue_oldest_seconds"  # queue
+REGISTRY_REQUESTS = "floe_registry_requests_total"  # registry, outcome
+STORE_UP = "floe_store_up"  # store
+STORE_SECONDS = "floe_store_read_seconds"  # store
+UNWITNESSED = "floe_ledger_unwitnessed_entries"  # environment
 SLACK_DELIVERIES = "floe_slack_deliveries_total"  # outcome
 WEBHOOK_DELIVERIES = "floe_webhook_deliveries_total"  # outcome
 

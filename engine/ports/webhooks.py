@@ -57,6 +57,10 @@ class Outbox(Protocol):
         """Count the waiting deliveries."""
         ...
 
+    def backlog(self) -> tuple[int, datetime | None]:
+        """Count the waiting deliveries, and return the time of the oldest one."""
+        ...
+
 
 class WebhookSender(Protocol):
     """
@@ -82,6 +86,10 @@ class WebhookSender(Protocol):
         """Count the waiting deliveries."""
         ...
 
+    def backlog(self) -> tuple[int, datetime | None]:
+        """Count the waiting deliveries, and return the time of the oldest one."""
+        ...
+
     def redeliver(self, delivery_id: str) -> bool:
         """Make a failed delivery due again, with all its attempts; False for an unknown id."""
         ...
@@ -98,6 +106,9 @@ class NoWebhooks:
 
     def waiting(self) -> int:
         return 0
+
+    def backlog(self) -> tuple[int, datetime | None]:
+        return 0, None
 
     def redeliver(self, delivery_id: str) -> bool:  # noqa: ARG002 - none
         return False

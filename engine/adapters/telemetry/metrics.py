@@ -18,8 +18,13 @@ from engine.ports.telemetry import (
     GATE_SECONDS,
     PROMOTIONS,
     QUEUE_DEPTH,
+    QUEUE_OLDEST,
+    REGISTRY_REQUESTS,
     ROLLBACKS,
     SLACK_DELIVERIES,
+    STORE_SECONDS,
+    STORE_UP,
+    UNWITNESSED,
     WEBHOOK_DELIVERIES,
 )
 
@@ -34,13 +39,20 @@ _COUNTERS = {
     ROLLBACKS: ("Rollbacks by outcome.", ("environment", "outcome")),
     SLACK_DELIVERIES: ("Messages to Slack by outcome.", ("outcome",)),
     WEBHOOK_DELIVERIES: ("Attempts to deliver to webhooks by outcome.", ("outcome",)),
+    REGISTRY_REQUESTS: ("Requests to a registry by outcome.", ("registry", "outcome")),
 }
-_GAUGES = {QUEUE_DEPTH: ("Waiting changes and deliveries.", ("queue",))}
+_GAUGES = {
+    QUEUE_DEPTH: ("Waiting changes and deliveries.", ("queue",)),
+    QUEUE_OLDEST: ("Age of the oldest waiting change or delivery.", ("queue",)),
+    STORE_UP: ("Whether the store answered.", ("store",)),
+    STORE_SECONDS: ("Duration of reading the open changes from the store.", ("store",)),
+    UNWITNESSED: ("Entries that no witness has signed as far as known.", ("environment",)),
+}
 _HISTOGRAMS = {
     GATE_SECONDS: ("Duration of gates.", ("gate", "status"), _MINUTES),
     APPROVAL_SECONDS: ("Time changes waited for approval.", ("environment",), _HOURS),
 }
-_OF_PRODUCT = frozenset({PROMOTIONS, ROLLBACKS, GATE_SECONDS, APPROVAL_SECONDS})
+_OF_PRODUCT = frozenset({PROMOTIONS, ROLLBACKS, GATE_SECONDS, APPROVAL_SECONDS, UNWITNESSED})
 _LABELS = {name: labels for name, (_, labels) in {**_COUNTERS, **_GAUGES}.items()}
 _LABELS |= {name: labels for name, (_, labels, _) in _HISTOGRAMS.items()}
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)

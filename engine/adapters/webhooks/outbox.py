@@ -62,7 +62,9 @@ _REVIVE = (
     "WHERE id = ? AND product = ? AND state = 'failed'"
 )
 _NEXT = "SELECT product, min(due_at) FROM deliveries WHERE state = 'waiting' GROUP BY product"
-_WAITING = "SELECT count(*) FROM deliveries WHERE state = 'waiting' AND product = ?"
+_WAITING = (
+    "SELECT count(*), min(created_at) FROM deliveries WHERE state = 'waiting' AND product = ?"
+)
 _IF_DAMAGED = (
     "stop its users and move it away: the waiting deliveries are lost with it, and their records "
     "are in the ledger"
@@ -144,9 +146,12 @@ class SqlOutbox:
             return db.execute(_REVIVE, values).rowcount == 1
 
     def waiting(self) -> int:
+        return self.backlog()[0]
+
+    def backlog(self) -> tuple[int, datetime | None]:
         with self._database.write() as db:
-            count: int = db.execute(_WAITING, [self._product]).fetchone()[0]
-        return count
+            count, oldest = db.execute(_WAITING, [self._product]).fetchone()
+        return count, None if oldest is None else _moment(oldest)
 
     def _settle(self, delivery: Delivery, state: str, problem: str | None, at: datetime) -> None:
         with self._database.write() as db:

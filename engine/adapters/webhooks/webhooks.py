@@ -7,7 +7,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, partial
 from uuid import NAMESPACE_URL, uuid5
 
@@ -107,6 +107,9 @@ class Webhooks:
 
     def waiting(self) -> int:
         return self.outbox.waiting()
+
+    def backlog(self) -> tuple[int, datetime | None]:
+        return self.outbox.backlog()
 
     def redeliver(self, delivery_id: str) -> bool:
         return self.outbox.redeliver(delivery_id, self.clock.now())

@@ -34,6 +34,8 @@ from engine.domain.text import printable
 from engine.runtime import bounded_http
 
 Observer = Callable[[str, str], None]
+# Is called with `answered`, `busy` (429 and 5xx) or `unreachable` after each request.
+OutcomeObserver = Callable[[str], None]
 
 _log = logging.getLogger(__name__)
 _BUSY = frozenset({429, 500, 502, 503, 504})
@@ -75,10 +77,12 @@ class Transport:
         on_request: Observer | None = None,
         pauses: Sequence[float] = PAUSES,
         connections: int = 32,
+        on_outcome: OutcomeObserver = lambda _outcome: None,
     ) -> None:
         # httpx logs whole URLs, and the query of a storage URL is a credential.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._on_request = on_request
+        self._on_outcome = on_outcome
         self._pauses = pauses
         self._client = bounded_http.open_client(
             verify=tls,
@@ -119,12 +123,14 @@ class Transport:
             with bounded_http.exchange_deadline(lambda: deadline.remaining):
                 answer = self._exchange(call, deadline)
         except httpx.TransportError as error:
+            self._on_outcome("unreachable")
             failure = unreachable(call, error)
             if is_transient(error):
                 unconnected = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 most = _UNCONNECTED_PAUSES if unconnected else None
                 raise _PassingError(failure, most=most) from error
             raise failure from error
+        self._on_outcome("busy" if answer.status in _BUSY else "answered")
         if answer.status in _BUSY:
             raise _PassingError(_busy(answer), _retry_after(answer))
         return answer
