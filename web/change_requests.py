@@ -31,7 +31,7 @@ from engine.domain.trace import trace_id
 from engine.domain.versions import Presence
 from engine.ports import NO_PROGRESS
 from web.authentication import visitor
-from web.concurrency_limit import limit_concurrency
+from web.concurrency_limit import Kind, limit_concurrency
 from web.form_actions import FACE, only_people
 from web.page_blueprint import admit
 from web.refusal_texts import explain_right
@@ -145,7 +145,8 @@ def _submit(site: Site, name: str, verb: str, person: Operator, given: MultiDict
     wanted = _parse(site, name, verb, person, given, given.get("reason", ""))
     blocked = platform.may_promote(person, name).blocks
     if not blocked:
-        plan = _plan(site, wanted)
+        # Previews that wait for a slow registry must not hold up a rollback.
+        plan = _plan(site, wanted, "request")
         if moved := _outdated(site, plan, given):
             # Two clicks may overlap, and the first one may be carried out already.
             if place := _known(site, form):
@@ -231,15 +232,15 @@ def _preview(
 ) -> Preview:
     asked = {key: value for key, value in given.items() if key != "at"}
     wanted = _parse(site, name, verb, person, asked, _PENDING)
-    plan = _plan(site, wanted)
+    plan = _plan(site, wanted, "preview")
     held = all(each.error and issubclass(each.error, HOLDING) for each in plan.blockers)
     rules = site.platform.engine.path.environment(name).break_glass
     breakable = bool(plan.blockers) and held and rules is not None
     return Preview(plan, breakable, _rules(site, name))
 
 
-def _plan(site: Site, wanted: PromotionRequest | RollbackRequest) -> Plan:
-    with limit_concurrency("preview"):
+def _plan(site: Site, wanted: PromotionRequest | RollbackRequest, kind: Kind) -> Plan:
+    with limit_concurrency(kind):
         return site.platform.engine.plan(wanted, NO_PROGRESS, GateMode.LIST)
 
 

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from engine.domain.errors import UnavailableError
 
-Kind = Literal["export", "lock", "operation", "preview", "reading"]
+Kind = Literal["export", "lock", "operation", "preview", "reading", "request"]
 # Each one occupies a thread of the server. Each kind has its own places, so that slow readers
 # delay no lock.
 _places: Mapping[Kind, threading.BoundedSemaphore] = {

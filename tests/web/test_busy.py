@@ -131,17 +131,25 @@ def test_long_readings_are_limited(stage: Stage, address: str) -> None:
     assert stage.get(address)
 
 
-def test_previews_are_limited(behind_proxy: Stage) -> None:
+def test_previews_and_requests_are_limited_by_themselves(behind_proxy: Stage) -> None:
     behind_proxy.publish("v1.0.0")
     form = "/environments/staging/promote"
     preview = f"{form}?version=v1.0.0"
 
     with ExitStack() as places:
+        occupy("request", places)
+        refused = behind_proxy.post(form, ALICE, "/incident", version="v1.0.0")
+        before = behind_proxy.platform.store.recent(1)
+    said = behind_proxy.get(preview, ALICE)
+    with ExitStack() as places:
         occupy("preview", places)
         busy = behind_proxy.client.get(preview, headers=signed_in(ALICE))
-        sent = behind_proxy.post(form, ALICE, "/incident", version="v1.0.0")
+        behind_proxy.post(form, ALICE, "/incident", version="v1.0.0")
+    judged = behind_proxy.get(preview, ALICE)
 
+    assert refused.headers["Location"] == preview
+    assert "The server is busy" in said
+    assert before == ()
     assert busy.status_code == 503
-    assert behind_proxy.platform.store.recent(1) == ()
-    assert sent.headers["Location"] == preview
-    assert "The server is busy" in behind_proxy.get(preview, ALICE)
+    # A rollback of an incident waits for no preview.
+    assert "The server is busy" not in judged
