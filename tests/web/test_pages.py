@@ -109,7 +109,7 @@ def test_history_shows_approvers_and_active_time(stage: Stage) -> None:
 
     page = stage.get("/history")
 
-    assert BOB in page
+    assert BOB.replace("@", "<wbr>@") in page
     assert "INC-9: 5xx" in page
     assert "rolled back" in page
     assert f'href="/changes/{change}"' in page
