@@ -8,6 +8,7 @@ RUN python -m venv /opt/floe \
     && /opt/tools/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r sbom.lock
 # Last, so that a change of the source reuses the layers above.
 COPY pyproject.toml README.md LICENSE ./
+COPY floe floe
 COPY engine engine
 COPY bot bot
 COPY web web

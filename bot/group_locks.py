@@ -31,9 +31,7 @@ from engine.domain.operator import Operator
 from engine.domain.parsing import parse_lock_request, parse_unlock_request
 from engine.domain.product import with_product
 from engine.domain.record import LockRecord
-from engine.domain.result import Result
 from engine.domain.trace import trace_id
-from engine.platform import Platform
 from engine.ports import NO_PROGRESS
 
 _log = logging.getLogger(__name__)
@@ -199,7 +197,7 @@ class GroupLocks:
             if held and held.reason == lock.reason and held.operator in operator.identities:
                 at = held.at.isoformat() if held.at else None
         if result.error and at is None:
-            _raise_error(platform, result)
+            refuse(result)
         self._locks.move(lock.id, part, PartState.LOCKED, locked_at=at)
 
     def _release(self, lock: GroupLock, part: Part, operator: Operator) -> None:
@@ -220,7 +218,7 @@ class GroupLocks:
             request = parse_unlock_request(
                 platform.engine.path, lock.target, operator, trace_id(), undo.reason
             )
-            _raise_error(platform, platform.engine.run(request, NO_PROGRESS))
+            refuse(platform.engine.run(request, NO_PROGRESS))
             self._locks.move(lock.id, part, PartState.UNLOCKED)
 
     def _fail(self, lock: GroupLock, part: Part, error: PromotionError) -> None:
@@ -257,10 +255,3 @@ class GroupLocks:
 
     def _channel(self, lock: GroupLock) -> str | None:
         return lock.origin.channel or self._catalog.channel
-
-
-def _raise_error(platform: Platform, result: Result) -> None:
-    """Raise the error of `result`; a refusal, which is not tried again, is recorded."""
-    if isinstance(result.error, _RETRIED):
-        raise result.error
-    refuse(platform, result)

@@ -35,7 +35,7 @@ class LockActions:
         if result.error and not (
             action.tries > 1 and holds_lock(platform, request.target, operator, request.reason)
         ):
-            refuse(platform, result)
+            refuse(result)
         origin = action.origin
         place = Place(origin.channel, origin.thread) if origin.channel else None
         self._banners.refresh(platform.product, request.target, place)
@@ -52,7 +52,7 @@ class LockActions:
             platform.engine.path, target, operator, action.trace_id, action.argument("reason")
         )
         result: Result = platform.engine.run(request, NO_PROGRESS)
-        refuse(platform, result)
+        refuse(result)
         self._banners.refresh(platform.product)
         place = self._catalog.rendering(platform.product).place(target)
         if result.outcome is Ending.UNCHANGED and action.tries <= 1:
@@ -69,10 +69,9 @@ def holds_lock(platform: Platform, target: str, operator: Operator, reason: str)
     return held.operator in operator.identities
 
 
-def refuse(platform: Platform, result: Result) -> None:
-    """Raise the error of `result` at once; the refusal is recorded in the background."""
+def refuse(result: Result) -> None:
+    """Raise the error of `result`."""
     if result.error:
-        platform.engine.submit(platform.refused, result.plan)
         raise result.error
 
 

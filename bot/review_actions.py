@@ -34,7 +34,7 @@ class ReviewActions:
                 # It was recorded before floe stopped.
                 self._banners.refresh(platform.product)
                 return None
-        refuse(platform, result)
+        refuse(result)
         self._banners.refresh(platform.product)
         verdict = "You accepted the break-glass" if accepted else "Your objection is recorded"
         return note(f"*{verdict}.*{anchor_line(result)}")

@@ -36,7 +36,7 @@ class WaiverActions:
             platform.engine.path, target, operator, action.trace_id, *about
         )
         result = platform.engine.run(request, NO_PROGRESS)
-        refuse(platform, result)
+        refuse(result)
         place = self._catalog.rendering(action.product).place(target)
         key = code(waiver_key(request.vulnerability, request.package), 400)
         if result.outcome is Ending.UNCHANGED and action.tries <= 1:

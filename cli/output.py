@@ -18,6 +18,7 @@ from cli.options import with_chosen_product
 from cli.stdio import remark, wants_colour, written
 from engine.domain.errors import PromotionError
 from engine.domain.text import printable
+from engine.runtime.after_answer import Work, postponing
 
 _AFTERWARDS_SECONDS = 3.0
 
@@ -28,8 +29,7 @@ class Answer:
     A `document` (a response, or a list of them) for programs and `lines` for people.
 
     The lines of a `failed` answer go to stderr; those of a dry run with blockers go to stdout.
-    `warnings` go to stderr in every format. `afterwards` runs for a few seconds after the answer
-    is printed; its errors are ignored.
+    `warnings` go to stderr in every format.
     """
 
     document: Any
@@ -37,7 +37,6 @@ class Answer:
     exit_code: int = 0
     failed: bool = False
     warnings: tuple[str, ...] = ()
-    afterwards: Callable[[], None] | None = None
 
 
 class InterruptedRunError(PromotionError):
@@ -50,35 +49,44 @@ class InterruptedRunError(PromotionError):
 def deliver(
     output: str, ask: Callable[[], Answer], failure: Callable[[PromotionError], Answer]
 ) -> NoReturn:
-    """Print the answer of `ask`, or of `failure`; in JSON always exactly one document."""
+    """
+    Print the answer of `ask`, or of `failure`; in JSON always exactly one document. Then do the
+    work that the engine postponed, for a few seconds, without its errors.
+    """
+    with postponing() as later:
+        answer = _answer(ask, failure)
+    for warning in dict.fromkeys(answer.warnings):
+        remark(f"WARNING: {printable(with_chosen_product(warning))}")
+    code = written(partial(_print, output, answer), answer.exit_code)
+    if later:
+        _attempt(later)
+    raise click.exceptions.Exit(code)
+
+
+def _answer(ask: Callable[[], Answer], failure: Callable[[PromotionError], Answer]) -> Answer:
     try:
         with restored_interrupts():
-            answer = ask()
+            return ask()
     except PromotionError as error:
-        answer = failure(error)
+        return failure(error)
     except KeyboardInterrupt:
-        answer = failure(InterruptedRunError("Interrupted: run the same command again to go on"))
+        return failure(InterruptedRunError("Interrupted: run the same command again to go on"))
     except Exception as error:
         if os.environ.get("FLOE_DEBUG"):
             raise
-        answer = failure(
+        return failure(
             PromotionError(
                 f"Unexpected {type(error).__name__}: {error}. This is a defect: please report it. "
                 "FLOE_DEBUG=1 shows where it happened"
             )
         )
-    for warning in dict.fromkeys(answer.warnings):
-        remark(f"WARNING: {printable(with_chosen_product(warning))}")
-    code = written(partial(_print, output, answer), answer.exit_code)
-    if answer.afterwards:
-        _attempt(answer.afterwards)
-    raise click.exceptions.Exit(code)
 
 
-def _attempt(work: Callable[[], None]) -> None:
+def _attempt(work: Work) -> None:
     def quietly() -> None:
-        with suppress(Exception):
-            work()
+        for each in work:
+            with suppress(Exception):
+                each()
 
     thread = Thread(target=quietly, daemon=True)
     # The answer is complete: keep stderr silent.

@@ -1,8 +1,7 @@
 """The engine's interface for Slack, web, API and CLI: runs, status, history and audits."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from engine.domain.artifact import Digest, Tag, Version
 from engine.domain.audit import Anchor, AuditReport
-from engine.domain.environment import Enforcement, Environment
+from engine.domain.environment import Enforcement, Environment, tags_of
 from engine.domain.errors import ArtifactNotFoundError, SignatureVerificationError
 from engine.domain.identity import Directory
 from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
@@ -38,6 +37,7 @@ from engine.ports.webhooks import WebhookSender
 
 if TYPE_CHECKING:  # few commands need these
     from engine.audit.checkpoints import SignedCheckpoint
+    from engine.domain.change import Change
     from engine.domain.promotion_proof import PromotionProof
     from engine.domain.tlog.checkpoint import Checkpoint
     from engine.execution.version_reader import VersionReader
@@ -58,6 +58,8 @@ class Engine:
     runner: Runner
     # Threads for work that waits for the threads of `runner`.
     workers: Executor | None = None
+    # Records the refusals of a plan or change, as far as possible; it raises nothing.
+    refused: "Callable[[Plan | Change], None]" = lambda _refused: None
 
     @property
     def path(self) -> PromotionPath:
@@ -102,12 +104,17 @@ class Engine:
         return self.runner.plan(request, progress, mode)
 
     def run(self, request: Request, progress: Progress) -> Result:
-        """Plan and execute `request`; see `Runner.run`."""
-        return self.runner.run(request, progress)
+        """Plan and execute `request`, and record its refusals; see `Runner.run`."""
+        return self._recorded(self.runner.run(request, progress))
 
     def execute(self, plan: Plan, progress: Progress) -> Result:
-        """Carry out `plan`, which is judged again under the lease; see `Runner.execute`."""
-        return self.runner.execute(plan, progress)
+        """Carry out `plan`, or record its refusals; see `Runner.execute`."""
+        return self._recorded(self.runner.execute(plan, progress))
+
+    def _recorded(self, result: Result) -> Result:
+        if result.error is not None:
+            self.refused(result.plan)
+        return result
 
     def stop_gates(self) -> None:
         """End all running gates; the next server runs them again."""
@@ -157,12 +164,10 @@ class Engine:
         Read the newest `limit` records, newest first, of one environment (for the next page, those
         before sequence `before`) or of all together.
         """
+        ledger = self.runner.ledger
         if environment is not None:
-            name = self.path.environment(environment).name
-            return self.runner.ledger.history(name, limit, before)
-        pages = self.runner.pool.map(
-            lambda name: self.runner.ledger.history(name, limit), self.path.names
-        )
+            return ledger.history(self.path.environment(environment).name, limit, before)
+        pages = self.runner.pool.map(lambda name: ledger.history(name, limit), self.path.names)
         entries = (entry for page in pages for entry in page)
         return tuple(sorted(entries, key=lambda e: e.record.at, reverse=True)[:limit])
 
@@ -191,7 +196,7 @@ class Engine:
         Find the tag and manifest of `version` in `environment`; without one, under its own tag,
         else in the first environment that has it. ArtifactNotFoundError if there is none.
         """
-        tags = list(_tags(version, self._environments(environment)))
+        tags = list(tags_of(version, self._environments(environment)))
         for tag in tags if environment else [version.tag, *tags]:
             manifest = self.runner.registry.fetch(tag)
             if manifest is not None:
@@ -212,9 +217,8 @@ class Engine:
         """Verify signatures and promotion of `manifest`; see `examine_artifact`."""
         from engine.execution.promotion_proof import examine_artifact  # slow to import
 
-        if environment is not None:
-            environment = self.path.environment(environment).name
-        return examine_artifact(self.runner, manifest, environment, key)
+        name = None if environment is None else self.path.environment(environment).name
+        return examine_artifact(self.runner, manifest, name, key)
 
     def required_signature(
         self, manifest: Manifest, environment: str | None = None
@@ -291,10 +295,3 @@ class Engine:
 
         places = self._environments(environment)
         return sync_secondaries(self.runner, places, progress, published=published)
-
-
-def _tags(version: Version, places: Iterable[Environment]) -> Iterator[Tag]:
-    """The tag of `version` in each place, unless it would be too long to exist."""
-    for place in places:
-        with suppress(ValueError):
-            yield place.tag(version)

@@ -24,7 +24,6 @@ from engine.domain.errors import PromotionError, UsageError
 from engine.domain.finding import Finding
 from engine.domain.gate import GateKind
 from engine.domain.operator import Operator
-from engine.domain.plan import Plan
 from engine.domain.product import UNNAMED
 from engine.domain.selection import Selection
 from engine.execution.runner import Runner
@@ -42,11 +41,11 @@ class Platform:
     `product` is empty where there is one manifest, and `owner` is who answers for the product.
     `changes` makes decisions, `progression` moves changes, `worker` carries them out in the
     background once a server has started it. `store` has the feed that interfaces follow, and the
-    output of gates. `memberships` reads the groups of operators again. `refused` records the
-    refusals of a plan, as far as possible. `wakeups` wakes loops that follow the work of other
-    servers. `channel` is the Slack channel for changes, `channels` belong to this product, and
-    `notify` has the rules for direct messages. `at_once` are the leases that do not wait, where
-    servers share the state. `deployments` has the health that systems that deploy reported.
+    output of gates. `memberships` reads the groups of operators again. `wakeups` wakes loops that
+    follow the work of other servers. `channel` is the Slack channel for changes, `channels` belong
+    to this product, and `notify` has the rules for direct messages. `at_once` are the leases that
+    do not wait, where servers share the state. `deployments` has the health that systems that
+    deploy reported.
     """
 
     engine: Engine
@@ -55,7 +54,6 @@ class Platform:
     worker: Worker
     store: ChangeStore
     memberships: Memberships
-    refused: Callable[[Plan], None] = lambda _plan: None
     wakeups: Wakeups = NO_WAKEUPS
     product: str = UNNAMED
     owner: str | None = None
@@ -106,7 +104,7 @@ class Platform:
     @property
     def foreground(self) -> Foreground:
         """A worker for a command, which carries out its own change and waits for it."""
-        return Foreground(self.progression, self.store)
+        return Foreground(self.progression, self.store, self.engine.refused)
 
 
 def promotable(engine: Engine, operator: Operator) -> tuple[str, ...]:

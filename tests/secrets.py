@@ -24,7 +24,7 @@ _SHAPES = {
     "an Authorization header": re.compile(r"\b(?:Basic|Bearer) [\w.~+/-]{8,}"),
 }
 # The loggers of floe, whose records are checked as FLOE_LOG=json formats them.
-_OURS = ("engine", "bot", "web", "cli")
+_OURS = ("floe", "engine", "bot", "web", "cli")
 
 
 def secrets_in(text: str) -> set[str]:

@@ -142,7 +142,6 @@ def _frozen(
     def act(who: Operator) -> None:
         result = site.platform.engine.run(ask(who), NO_PROGRESS)
         if result.error is not None:
-            site.platform.refused(result.plan)
             raise result.error
 
     return _attempted(place, done, act)

@@ -136,7 +136,7 @@ def _sites(product: str) -> tuple[Site, ...]:
 def _refuse(site: Site, request: LockRequest) -> None:
     """Record that a lock was refused."""
     try:
-        site.platform.refused(site.platform.engine.plan(request, NO_PROGRESS))
+        site.platform.engine.refused(site.platform.engine.plan(request, NO_PROGRESS))
     except PromotionError as error:
         _log.info("refused lock of %s not recorded: %s", request.target, error)
     site.records.wake()
@@ -146,8 +146,6 @@ def _lock(site: Site, request: LockRequest) -> PromotionError | None:
     """Take a lock, and return why it was not taken."""
     try:
         result = site.platform.engine.run(request, NO_PROGRESS)
-        if result.error is not None:
-            site.platform.refused(result.plan)
         site.records.wake()
         _show(site, request.target)
     except PromotionError as error:

@@ -72,7 +72,6 @@ def run_once(typed: FreezeInput, ask: Callable[[], Request], body: Body) -> Answ
             return judged(freeze_failed(typed, error), error)
         response = freeze_response(typed, result)
         if result.error is not None:
-            site.platform.refused(result.plan)
             if isinstance(result.error, AuthorizationError):
                 # A caller without rights must not read the locker and the reason.
                 response = freeze_failed(typed, result.error)

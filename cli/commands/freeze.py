@@ -11,7 +11,6 @@ import click
 from cli import completions, options
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
-from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
 from cli.render.common import failure
 from cli.render.freeze import NOT_DONE, render
@@ -225,8 +224,7 @@ def _freeze(typed: FreezeInput, manifest: ProductChoice, ask: Ask) -> Answer:
         typed = replace(typed, reason=request.reason, environment=request.target)
         result = engine.run(request, TerminalProgress())
     response = freeze_response(typed, result)
-    answer = render(typed.verb, response, verified=result.verified)
-    return with_refusal_record(answer, manifest, result.plan)
+    return render(typed.verb, response, verified=result.verified)
 
 
 def _failure(typed: FreezeInput, error: PromotionError) -> Answer:

@@ -125,20 +125,12 @@ def _promote(typed: PromotionInput, manifest: ProductChoice, mode: GateMode, wai
             plan = engine.plan(request, progress, mode)
             return render_dry_run(PromotionResponse.of_dry_run(typed, plan))
         # A dry run needs no changes, and does not wait until they are loaded.
-        from cli.approval import submit_and_wait
         from cli.render.change import render_promotion
         from engine.bootstrap import carry_out
         from engine.responses.change import ChangeResponse
 
-        needed = engine.path.environment(request.target).approvals.required
-        if needed and not request.break_glass:
-            change = submit_and_wait(config, engine, request, progress, wait)
-        else:
-            change = carry_out(config, engine, request, progress)
-    from cli.refusal_recording import with_refusal_record
-
-    answer = render_promotion(typed, ChangeResponse.of(change))
-    return with_refusal_record(answer, manifest, change)
+        change = carry_out(config, engine, request, "cli", progress, wait, progress.waiting)
+    return render_promotion(typed, ChangeResponse.of(change))
 
 
 def _failure(typed: PromotionInput, error: PromotionError) -> Answer:

@@ -7,10 +7,8 @@ from functools import partial
 import click
 
 from cli import completions, options
-from cli.approval import submit_and_wait
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
-from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
 from cli.render.change import render_rollback
 from cli.render.common import failure
@@ -93,11 +91,8 @@ def _rollback(typed: RollbackInput, manifest: ProductChoice, wait: int) -> Answe
         if typed.dry_run:
             plan = engine.plan(request, progress, GateMode.LIST)
             return render_dry_run(RollbackResponse.of_dry_run(typed, plan))
-        change = carry_out(config, engine, request, progress)
-        if change.open:
-            change = submit_and_wait(config, engine, request, progress, wait)
-    answer = render_rollback(typed, ChangeResponse.of(change))
-    return with_refusal_record(answer, manifest, change)
+        change = carry_out(config, engine, request, "cli", progress, wait, progress.waiting)
+    return render_rollback(typed, ChangeResponse.of(change))
 
 
 def _failure(typed: RollbackInput, error: PromotionError) -> Answer:

@@ -9,7 +9,6 @@ import click
 from cli import completions, options
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
-from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
 from cli.render.common import failure
 from cli.render.keys import render_rotated
@@ -84,7 +83,7 @@ def rotate(
             if server:
                 return server.rotate(typed, environments)
         with open_command_engine(manifest) as (engine, operator):
-            return _rotate(engine, operator, typed, environments, manifest)
+            return _rotate(engine, operator, typed, environments)
 
     def failed(error: PromotionError) -> Answer:
         response = RotationsResponse.build(trace_id=trace, error=ErrorInfo.of(error))
@@ -99,11 +98,7 @@ def _reference(text: str) -> KeyReference:
 
 
 def _rotate(
-    engine: Engine,
-    operator: Operator,
-    typed: FreezeInput,
-    environments: Sequence[str],
-    manifest: ProductChoice,
+    engine: Engine, operator: Operator, typed: FreezeInput, environments: Sequence[str]
 ) -> Answer:
     plans: list[Plan] = []
 
@@ -123,8 +118,9 @@ def _rotate(
     checked = RotationsResponse.gather(typed, names, check)
     if checked.error:
         refused = RotationsResponse.of(checked.environments[-1:], typed.trace_id)
-        answer = render_rotated(refused, verified=operator.verified)
-        is_blocked = bool(plans) and plans[-1].error is not None
-        return with_refusal_record(answer, manifest, plans[-1]) if is_blocked else answer
+        if plans and plans[-1].error is not None:
+            # Nothing is written: the attempt is recorded.
+            engine.execute(plans[-1], TerminalProgress())
+        return render_rotated(refused, verified=operator.verified)
     done = RotationsResponse.gather(typed, names, run)
     return render_rotated(done, verified=operator.verified)

@@ -7,11 +7,9 @@ from functools import partial
 import click
 
 from cli import completions, options
-from cli.approval import submit_and_wait
 from cli.commands.freeze import run_freeze
 from cli.output import Answer, deliver
 from cli.progress import TerminalProgress
-from cli.refusal_recording import with_refusal_record
 from cli.remote.selection import through_server
 from cli.render.change import render_waived
 from cli.render.common import failure
@@ -129,11 +127,8 @@ def _asked(typed: WaiveInput, trace: str, manifest: ProductChoice, wait: int) ->
             typed.until,
             typed.reason,
         )
-        change = carry_out(config, engine, request, progress)
-        if change.open:
-            change = submit_and_wait(config, engine, request, progress, wait)
-    answer = render_waived(ChangeResponse.of(change))
-    return with_refusal_record(answer, manifest, change)
+        change = carry_out(config, engine, request, "cli", progress, wait, progress.waiting)
+    return render_waived(ChangeResponse.of(change))
 
 
 def _failure(trace: str, error: PromotionError) -> Answer:

@@ -1,46 +1,36 @@
-"""Generates the Python API reference from docstrings of `engine.api` and `engine.platform`."""
+"""Generates the reference of the Python API from the docstrings of `floe`."""
 
-import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from engine.api import Engine
-from engine.bootstrap import open_command_engine, open_engine
-from engine.platform import Platform
+import floe
 
 _HEAD = """# The Python API
 
-<!-- Written by `make reference` from the docstrings of engine.api. -->
+<!-- Written by `make reference` from the docstrings of floe. -->
 
-Slack, the page, the command line and your own programs can use these classes. `open_command_engine` and `open_engine` build them from a
-`manifest.yaml`; [the architecture](../architecture.md) shows the packages behind them.
-
-Every method raises a subclass of `engine.domain.errors.PromotionError` for expected errors, with a message of one sentence, an
-`exit_code`, a stable `reason_code`, and `details` for programs.
+[From Python](../python.md) shows the use. Every method raises a subclass of `floe.PromotionError` for expected errors, with a message of one
+sentence, an `exit_code`, a stable `reason_code`, and `details` for programs. The types of
+answers, and all errors, are [documented with the commands](outputs.md).
 """
 _MODULE = re.compile(
-    r"\b(?:engine|collections|pathlib|datetime|concurrent)(?:\.[a-z_]+)*\.(?=[A-Z])"
+    r"\b(?:engine|floe|collections|os|pathlib|datetime|concurrent)(?:\.[a-z_]+)*\.(?=[A-Z])"
 )
 _OBJECT = re.compile(r"<[^<>]* object at [^<>]*>")
-_CLASSES = (Engine, Platform)
 
 
 def api_page() -> str:
-    sections = [_function(each) for each in (open_command_engine, open_engine)]
-    sections += [text for each in _CLASSES for text in _class(each)]
+    sections = [_function(floe.open_platform), *_class(floe.Platform)]
     return "\n".join([_HEAD, *sections])
 
 
 def _class(cls: type[Any]) -> Iterator[str]:
     yield f"## {cls.__name__}\n\n{_doc(cls)}\n"
-    fields = {field.name for field in dataclasses.fields(cls)}
-    for name in sorted(dir(cls)):
-        member = inspect.getattr_static(cls, name)
-        if name.startswith("_") or name in fields or not inspect.isfunction(member):
-            continue
-        yield _function(member, f"{cls.__name__}.")
+    for name, member in vars(cls).items():
+        if not name.startswith("_") and inspect.isfunction(member):
+            yield _function(member, f"{cls.__name__}.")
 
 
 def _function(function: Callable[..., Any], prefix: str = "") -> str:

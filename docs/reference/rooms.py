@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import grimp
 
-_FACES = ("bot", "cli", "web")
+_FACES = ("bot", "cli", "floe", "web")
 BEGIN = "<!-- rooms: written by `make reference` from the import graph -->\n"
 END = "<!-- /rooms -->"
 
@@ -22,7 +22,7 @@ def picture() -> str:
 
 def imports() -> Graph:
     """The rooms that each room imports. A room is an interface, or a child of `engine`."""
-    graph = grimp.build_graph("engine", "bot", "cli", "web")
+    graph = grimp.build_graph("engine", "bot", "cli", "floe", "web")
     found: dict[str, set[str]] = {}
     for module in graph.modules:
         room = _room(module)

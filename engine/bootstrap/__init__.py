@@ -17,14 +17,13 @@ from engine.bootstrap.identity import check_registry_user, local_operator
 if TYPE_CHECKING:
     from engine.bootstrap.platform import (
         adopt_state,
-        carry_out,
         changes_in_flight,
         open_command_platform,
         open_platform,
         open_products,
-        record_refusal,
         stored_state,
     )
+    from engine.bootstrap.requests import carry_out
 
 __all__ = [
     "ACTING",
@@ -44,7 +43,6 @@ __all__ = [
     "open_platform",
     "open_products",
     "open_reading_engine",
-    "record_refusal",
     "stored_state",
 ]
 
@@ -53,4 +51,5 @@ def __getattr__(name: str) -> Any:
     """Load changes when they are first used: commands that need none start without them."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("engine.bootstrap.platform"), name)
+    place = "requests" if name == "carry_out" else "platform"
+    return getattr(import_module(f"{__name__}.{place}"), name)

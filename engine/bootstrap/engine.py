@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from engine.adapters.ledger.ledger import RegistryLedger
@@ -37,9 +38,12 @@ from engine.ports import Leases, LedgerReader, Registry
 from engine.ports.statements import NO_STATEMENTS, Statements
 from engine.ports.telemetry import NO_METRICS, Metrics, Tracer
 from engine.ports.webhooks import WebhookSender
+from engine.runtime.after_answer import postponed
 
 if TYPE_CHECKING:
     from engine.audit.checkpoints import CheckpointSource
+    from engine.domain.change import Change
+    from engine.domain.plan import Plan
 
 _log = logging.getLogger(__name__)
 # The sections of manifest.yaml that a command needs when it may write records.
@@ -107,7 +111,24 @@ def _engine(
         calendars=calendars_of(config),
         background=served,
     )
-    return Engine(runner, threads.work)
+    return Engine(runner, threads.work, _recorder_of(config, runner, served, stack))
+
+
+def _recorder_of(
+    config: Config, runner: Runner, served: bool, stack: ExitStack
+) -> "Callable[[Plan | Change], None]":
+    later = postponed()
+    if later is None or served:
+        refusals = import_module("engine.bootstrap.refusals")
+        recorder: Callable[[Plan | Change], None] = refusals.background_recorder(
+            config, runner, served, stack
+        )
+        return recorder
+
+    def postpone(refused: "Plan | Change") -> None:
+        import_module("engine.bootstrap.refusals").postpone_record(config, later, refused)
+
+    return postpone
 
 
 def _checkpoints_of(

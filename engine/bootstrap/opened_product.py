@@ -1,13 +1,9 @@
 """Opens the changes of one product."""
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-
-from engine.adapters.store import SqlDeployments, SqlStore, SqlTally
+from engine.adapters.store import SqlDeployments, SqlStore
 from engine.api import Engine
 from engine.bootstrap.adapters import leases_of
 from engine.bootstrap.observability import count_ended
-from engine.bootstrap.state import changes_database
 from engine.changes.decisions import Changes
 from engine.changes.memberships import People
 from engine.changes.sweeper import Workplace
@@ -15,7 +11,6 @@ from engine.changes.worker import Worker
 from engine.changes.workflow import Progression
 from engine.config import Config
 from engine.domain.change import Change
-from engine.execution.refusals import Refusals, attempt_of_change, attempt_of_plan
 from engine.platform import Platform
 from engine.ports.change_store import ChangeStore
 from engine.runtime.database import Database
@@ -23,21 +18,18 @@ from engine.runtime.wakeups import Wakeups
 
 
 class OpenedProduct:
-    """The changes of one product in `state`, while `stack` is open."""
+    """The changes of one product in `state`."""
 
-    def __init__(
-        self, config: Config, engine: Engine, state: Database, people: People, stack: ExitStack
-    ) -> None:
+    def __init__(self, config: Config, engine: Engine, state: Database, people: People) -> None:
         self.config = config
         self.engine = engine
         self.store: ChangeStore = SqlStore(state, engine.runner.clock, product=config.product)
         self.deployments = SqlDeployments(state, config.product)
         self.members = people.memberships
-        self.refusals = refusals_of(config, engine)
-        ends = _Ends(engine, self.store, self.refusals, stack)
+        ends = _Ends(engine, self.store)
         digest = config.environment_digest
         progression = Progression(engine.runner, self.store, digest, self.members.regroup)
-        changes = Changes(engine.runner, self.store, digest, ends.record_blocked, config.product)
+        changes = Changes(engine.runner, self.store, digest, ends.record, config.product)
         self.workplace = Workplace(changes, progression, ends.record)
 
     def platform(self, worker: Worker, wakeups: Wakeups) -> Platform:
@@ -48,7 +40,6 @@ class OpenedProduct:
             worker,
             self.store,
             self.members,
-            refused=lambda plan: self.refusals.note(attempt_of_plan(plan)),
             wakeups=wakeups,
             product=self.config.product,
             owner=self.config.owner,
@@ -63,26 +54,11 @@ class OpenedProduct:
 class _Ends:
     """Records how the changes of one product end. It refers to no object that refers to it."""
 
-    def __init__(
-        self, engine: Engine, store: ChangeStore, refusals: Refusals, stack: ExitStack
-    ) -> None:
+    def __init__(self, engine: Engine, store: ChangeStore) -> None:
         self._engine = engine
         self._store = store
-        self._refusals = refusals
-        # Its own thread, since recording waits for the lease.
-        self._recorder = ThreadPoolExecutor(1, thread_name_prefix="floe-refusals")
-        stack.callback(self._recorder.shutdown, wait=False, cancel_futures=True)
 
     def record(self, change: Change) -> None:
         # The refusal is recorded first, even if counting fails.
-        self._refusals.note(attempt_of_change(change))
+        self._engine.refused(change)
         count_ended(self._engine.metrics, self._store, change)
-
-    def record_blocked(self, change: Change) -> None:
-        # Local commands record refusals after their answer.
-        if self._engine.rights.served:
-            self._recorder.submit(self.record, change)
-
-
-def refusals_of(config: Config, engine: Engine) -> Refusals:
-    return Refusals(engine.runner, SqlTally(changes_database(config, kept=0)))

@@ -16,11 +16,10 @@ from engine.bootstrap.deliveries import deliver_webhooks
 from engine.bootstrap.engine import ACTING, keeps_changes, open_engine
 from engine.bootstrap.identity import local_operator
 from engine.bootstrap.observability import ProductMetrics
-from engine.bootstrap.opened_product import OpenedProduct, refusals_of
+from engine.bootstrap.opened_product import OpenedProduct
 from engine.bootstrap.reload import Reloader, explain_failure
 from engine.bootstrap.shared import Shared, open_shared
 from engine.bootstrap.state import changes_database, outbox_tables, wakeups_of
-from engine.changes import direct
 from engine.changes.memberships import People
 from engine.changes.sweeper import Workplace
 from engine.changes.worker import THREADS_OF_PRODUCT, Pace, Worker
@@ -29,19 +28,13 @@ from engine.domain.change import Change
 from engine.domain.deployments import Deployment
 from engine.domain.errors import ConfigError, PromotionError
 from engine.domain.operator import Operator
-from engine.domain.plan import Plan
 from engine.domain.product import UNNAMED
-from engine.domain.request import ChangeRequest
-from engine.execution.refusals import attempt_of_change, attempt_of_plan
 from engine.platform import Platform, Products
-from engine.ports import Progress
 from engine.ports.change_store import ChangeStore
 from engine.ports.telemetry import Metrics
 from engine.runtime.database import Database
 
 _THREADS_OF_SERVER = 64
-# How long to wait for the lease in order to record a refusal.
-_REFUSAL_SECONDS = 1
 
 
 @contextmanager
@@ -96,7 +89,7 @@ def _open_product(
     explained = explain_failure(config.product) if shared.several else nullcontext()
     with explained, ExitStack() as own:
         engine = own.enter_context(open_engine(config, metrics=metrics, served=True, shared=shared))
-        opened = OpenedProduct(config, engine, shared.state, people, own)
+        opened = OpenedProduct(config, engine, shared.state, people)
         closes = own.pop_all().close
     stack.callback(closes)
     if shared.several:
@@ -133,10 +126,9 @@ def _start(work: Callable[[], None]) -> None:
 @contextmanager
 def open_platform(config: Config, engine: Engine) -> Iterator[Platform]:
     """Open the platform: `engine`, and its changes from the state directory."""
-    with ExitStack() as stack:
-        state = stack.enter_context(closing(changes_database(config)))
+    with closing(changes_database(config)) as state:
         people = People(config.identity)
-        opened = {config.product: OpenedProduct(config, engine, state, people, stack)}
+        opened = {config.product: OpenedProduct(config, engine, state, people)}
         yield _products(opened, state, people, False, {})[config.product]
 
 
@@ -187,13 +179,6 @@ def _products(
     )
 
 
-def carry_out(config: Config, engine: Engine, request: ChangeRequest, progress: Progress) -> Change:
-    """Carry out a command at once; a failed one becomes a change in the state directory."""
-    database = changes_database(config)
-    with closing(SqlStore(database, clock_of(config), product=config.product)) as store:
-        return direct.carry_out(engine.runner, store, request, "cli", progress, config.product)
-
-
 @contextmanager
 def open_command_platform(
     manifest: ProductChoice, needs: Sequence[str] = ACTING
@@ -228,16 +213,3 @@ def stored_state(
         now = engine.now()
         changes = tuple(change for change in platform.store.open() if not change.overdue(now))
         return changes, platform.deployments.all()
-
-
-def record_refusal(manifest: ProductChoice, refused: Plan | Change) -> None:
-    """
-    Record the refusals of `refused`, after the answer; they may be lost.
-
-    PromotionError if the manifest is unusable.
-    """
-    attempt = attempt_of_plan(refused) if isinstance(refused, Plan) else attempt_of_change(refused)
-    if attempt.refusals:
-        config = manifest.load(os.environ)
-        with open_engine(config, lease_seconds=_REFUSAL_SECONDS) as engine:
-            refusals_of(config, engine).note(attempt)

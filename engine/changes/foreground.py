@@ -3,6 +3,7 @@
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -29,6 +30,8 @@ class Foreground:
 
     progression: Progression
     store: ChangeStore
+    # Called with each change that it worked on, to record refusals.
+    refused: Callable[[Change], None] = lambda _change: None
 
     def settle(self, change: Change, progress: Progress) -> Change:
         """Work on `change` until it ends or needs approval, or follow the worker that has it."""
@@ -57,7 +60,9 @@ class Foreground:
         try:
             with renewed(claim):
                 current = self.store.get(change.id) or change
-                return replace(self.progression, claim=claim).settle(current, progress)
+                settled = replace(self.progression, claim=claim).settle(current, progress)
+            self.refused(settled)
+            return settled
         finally:
             self._release(change, worker)
 

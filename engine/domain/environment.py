@@ -1,6 +1,7 @@
 """Environments and their rules."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -158,6 +159,13 @@ class Environment:
 
     def __str__(self) -> str:
         return self.name
+
+
+def tags_of(version: Version, places: Iterable[Environment]) -> Iterator[Tag]:
+    """The tag of `version` in each place, unless it would be too long to exist."""
+    for place in places:
+        with suppress(ValueError):
+            yield place.tag(version)
 
 
 def _names(given: Set[str] | None) -> Names | None:

@@ -36,7 +36,7 @@ class Value(BaseModel):
 
 class ApprovalRecord(Value):
     """
-    An approval: the approver, the time and the interface (slack, web, cli).
+    An approval: the approver, the time and the interface (slack, web, cli, api, python).
 
     `groups` are those by which the approver fills rules. A delegate approves in place of the person
     `delegated_by`. `operator_names` are as in `Record`.

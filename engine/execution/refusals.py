@@ -8,12 +8,13 @@ from uuid import uuid4
 from engine.domain.audit import LEDGERED_RULES, RULE_OF
 from engine.domain.change import Change, ChangeState
 from engine.domain.errors import PromotionError, StoreUnavailableError
-from engine.domain.finding import Outcome
+from engine.domain.finding import Finding, Outcome
 from engine.domain.names import canonical_name
 from engine.domain.operator import Operator
 from engine.domain.plan import Plan
 from engine.domain.record import RefusalRecord
 from engine.domain.record_header import record_header
+from engine.domain.request import LockRequest, Request
 from engine.execution.runner import Runner
 from engine.ports import DueAttempts, RefusalCounter
 
@@ -37,6 +38,11 @@ class Attempt:
     refusals: dict[str, str]
 
 
+def attempt_of(refused: Plan | Change) -> Attempt:
+    """The attempt behind a plan or a change; without refusals if no rule refused it."""
+    return attempt_of_plan(refused) if isinstance(refused, Plan) else attempt_of_change(refused)
+
+
 def attempt_of_plan(plan: Plan) -> Attempt:
     """The attempt behind the `plan` of a lock, unlock or restore."""
     request = plan.request
@@ -47,7 +53,21 @@ def attempt_of_plan(plan: Plan) -> Attempt:
         digest=str(plan.manifest.digest) if plan.manifest else None,
         operator=request.operator,
         trace_id=request.trace_id,
-        refusals={f.check: f.reason for f in plan.blockers if f.check in LEDGERED_RULES},
+        refusals={
+            found.check: found.reason
+            for found in plan.blockers
+            if found.check in LEDGERED_RULES and not _repeats_lock(request, found)
+        },
+    )
+
+
+def _repeats_lock(request: Request, found: Finding) -> bool:
+    """Whether the lock that refuses `request` is the one it asks for, taken by an earlier try."""
+    if not isinstance(request, LockRequest) or found.check != "lock":
+        return False
+    held = found.details
+    return held.get("operator") in request.operator.identities and (
+        held.get("reason") == request.reason
     )
 
 

@@ -82,7 +82,7 @@ class ChangeResponse(Response):
         exclude_if=lambda terms: terms is None,
         description="vulnerability, package and end of a waiver; absent in other changes",
     )
-    interface: str = Field(description="interface of the request: slack, web, cli or api")
+    interface: str = Field(description="interface of the request: slack, web, cli, api or python")
     trace_id: TraceText = Field(description="trace ID of the first request")
     state: ChangeState = Field(description="state of the change")
     revision: int = Field(description="grows by one with every change of state")

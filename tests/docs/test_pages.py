@@ -37,7 +37,6 @@ FOR_DEVELOPERS = {
     "CONTRIBUTING.md",
     "docs/README.md",
     "docs/architecture.md",
-    "docs/reference/api.md",
     "docs/requirements.md",
 }
 
@@ -147,6 +146,7 @@ OTHERS = {
     ("docs/install.md", "text"): "tests/docs/test_immutable_tags.py applies the patterns",
     ("docs/products.md", "text"): "tests/docs/test_products.py compares it with the check",
     ("docs/products.md", "yaml"): "tests/docs/test_products.py loads the files",
+    ("docs/python.md", "python"): "tests/docs/test_python_page.py runs them",
     ("docs/reference/api.md", "python"): "tests/docs/test_reference.py compares them with the code",
     ("docs/reference/cli.md", ""): "tests/docs/test_reference.py compares them with --help",
     ("docs/release-process.md", "text"): "tests/scenarios/test_delta.py has these lines",

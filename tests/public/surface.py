@@ -1,0 +1,45 @@
+"""Lists the public names of floe: `python -m tests.public.surface` rewrites the golden file."""
+
+import inspect
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import floe
+
+GOLDEN = Path(__file__).with_name("surface.txt")
+
+
+def surface() -> str:
+    """Return one line for each public name, member and field, with its signature."""
+    return "".join(f"{line}\n" for name in floe.__all__ for line in _lines(name))
+
+
+def _lines(name: str) -> Iterator[str]:
+    thing = getattr(floe, name)
+    if not inspect.isclass(thing):
+        yield f"{name}{inspect.signature(thing)}"
+    elif issubclass(thing, floe.PromotionError):
+        yield f"{name}({thing.__base__.__name__}): {thing.exit_code} {thing.reason_code}"
+    elif issubclass(thing, Enum):
+        yield f"{name}: {' '.join(str(member.value) for member in thing)}"
+    else:
+        yield name
+        yield from (f"    {line}" for line in sorted(_members(thing)))
+
+
+def _members(cls: type[Any]) -> Iterator[str]:
+    fields = getattr(cls, "model_fields", None) or getattr(cls, "__dataclass_fields__", {})
+    yield from fields
+    for member, value in vars(cls).items():
+        if member.startswith("_") or member in fields or member == "model_config":
+            continue
+        if inspect.isfunction(value):
+            yield f"{member}{inspect.signature(value)}"
+        else:
+            yield member
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(surface())
