@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from engine.adapters.gates import CommandGates, Limits
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.adapters.registry.remote.auth import sources
 from engine.adapters.registry.remote.auth.credentials import BearerToken, Password
@@ -33,6 +32,7 @@ from engine.ports import (
 )
 from engine.ports.audit_backend import AuditBackendPlugin, AuditSettings
 from engine.ports.calendars import NO_CALENDARS, Calendars
+from engine.ports.gates import NoGates
 from engine.ports.state import NO_CLAIMS
 from engine.ports.telemetry import NO_TRACER, Metrics, Tracer
 from engine.ports.webhooks import NO_WEBHOOKS, WebhookSender
@@ -84,15 +84,21 @@ def _credentials(settings: Credentials) -> sources.CredentialSource:
 
 def gates_of(config: Config) -> GateRunner:
     """The gate runner in the directory of the manifest; scanners are loaded if a gate scans."""
+    if not any(environment.gates for environment in config.path.environments):
+        return NoGates()
+    gates = import_module("engine.adapters.gates")
     scans = any(gate.security for e in config.path.environments for gate in e.gates)
     judge = import_module("engine.adapters.scanners").judge_report if scans else None
     memory = config.gate_limits.memory_mb
-    limits = Limits(
+    limits = gates.Limits(
         processes=config.gate_limits.processes,
         memory_bytes=memory * 1024 * 1024 if memory else None,
         files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     )
-    return CommandGates(config.file.absolute().parent, os.environ, judge=judge, limits=limits)
+    runner: GateRunner = gates.CommandGates(
+        config.file.absolute().parent, os.environ, judge=judge, limits=limits
+    )
+    return runner
 
 
 def audit_backend_of(config: Config, stack: ExitStack) -> AuditBackendPlugin | None:

@@ -36,7 +36,7 @@ class Value(BaseModel):
 
 class ApprovalRecord(Value):
     """
-    An approval: the approver, the time and the interface (slack, web, cli, api, python).
+    An approval: the approver, the time and the interface (slack, web, cli).
 
     `groups` are those by which the approver fills rules. A delegate approves in place of the person
     `delegated_by`. `operator_names` are as in `Record`.

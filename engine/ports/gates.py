@@ -72,3 +72,19 @@ class GateRunner(Protocol):
     def stop(self) -> None:
         """End all running gates; from now on `run` raises StoppedError."""
         ...
+
+
+class NoGates:
+    """Implements `GateRunner` where no environment has a gate."""
+
+    def run(
+        self,
+        gates: Sequence[Gate],
+        subject: GateSubject,  # noqa: ARG002 - the port's shape
+        progress: Progress,  # noqa: ARG002 - the port's shape
+    ) -> tuple[GateResult, ...]:
+        if gates:
+            raise ValueError("there is no runner for gates")
+        return ()
+
+    def stop(self) -> None: ...

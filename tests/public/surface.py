@@ -32,6 +32,9 @@ def _lines(name: str) -> Iterator[str]:
 def _members(cls: type[Any]) -> Iterator[str]:
     fields = getattr(cls, "model_fields", None) or getattr(cls, "__dataclass_fields__", {})
     yield from fields
+    if hasattr(cls, "model_fields"):
+        # Methods of answers serve the engine.
+        return
     for member, value in vars(cls).items():
         if member.startswith("_") or member in fields or member == "model_config":
             continue
