@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -15,6 +15,9 @@ from cli.stdio import remark
 from engine.config import Config, ProductChoice
 from engine.domain.product import UNNAMED, with_product
 from engine.domain.text import printable
+
+if TYPE_CHECKING:  # few commands have a gate
+    from engine.domain.gate import GateKind
 
 _PRODUCT = "floe.product"
 _QUIET = "floe.quiet"
@@ -156,6 +159,25 @@ class Text(click.ParamType[str]):
         except UnicodeEncodeError:
             self.fail(f"'{value}' is not valid UTF-8: type it again as text", param, ctx)
         return str(value)
+
+
+class Gate(click.ParamType["GateKind"]):
+    """The name of a gate: a built-in kind, or that of a plug-in."""
+
+    name = "gate"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "GateKind":
+        from engine.domain.gate import GateKind
+
+        try:
+            return GateKind(str(value))
+        except ValueError as error:
+            self.fail(f"{error}, or one of {', '.join(GateKind)}", param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's
+        return "GATE"
 
 
 class Duration(click.ParamType[int]):

@@ -114,7 +114,7 @@ def changes(
 @click.option(
     "--output-of",
     "gate",
-    type=click.Choice([gate.value for gate in GateKind]),
+    type=options.Gate(),
     help="Show the output of this gate.",
 )
 @click.option(
@@ -124,7 +124,7 @@ def changes(
 @options.manifest
 @options.output
 def show(
-    change: str, gate: str | None, watch: bool, web: bool, manifest: ProductChoice, output: str
+    change: str, gate: GateKind | None, watch: bool, web: bool, manifest: ProductChoice, output: str
 ) -> None:
     """
     Show one change, or with --output-of the output of a gate.
@@ -135,8 +135,7 @@ def show(
         show_page(path_of(change), manifest, output)
     if watch and gate:
         raise click.UsageError("--watch shows the change: leave out --output-of")
-    kind = GateKind(gate) if gate else None
-    ask = partial(_show, change, kind, manifest)
+    ask = partial(_show, change, gate, manifest)
     if watch:
         ask = partial(_watch, ask, output)
     deliver(output, ask, partial(_failure, "Not shown"))

@@ -141,7 +141,9 @@ def _counted(summary: SecuritySummary) -> str:
 
 def _expected(found: FindingInfo) -> str:
     """The reason of a blocker; a gate that blocks a dry run has not failed yet."""
-    if found.check not in set(GateKind):
+    try:
+        GateKind(found.check)
+    except ValueError:
         return found.reason
     name = found.check.replace("_", " ").capitalize()
     return f"{name} gate would fail: {found.reason}"

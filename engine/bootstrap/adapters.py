@@ -95,8 +95,11 @@ def gates_of(config: Config) -> GateRunner:
         memory_bytes=memory * 1024 * 1024 if memory else None,
         files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     )
+    base, plugins = config.file.absolute().parent, None
+    if any(gate.plugin for each in config.path.environments for gate in each.gates):
+        plugins = import_module("engine.adapters.gates.plugins").PluginGates(base, config.product)
     runner: GateRunner = gates.CommandGates(
-        config.file.absolute().parent, os.environ, judge=judge, limits=limits
+        base, os.environ, judge=judge, limits=limits, plugins=plugins
     )
     return runner
 
@@ -127,8 +130,8 @@ def audit_settings(config: Config) -> AuditSettings:
 
 
 def webhook_sender_of(config: Config, metrics: Metrics) -> WebhookSender:
-    """The configured webhooks; none for a command that lacks their secrets."""
-    if not config.webhooks or config.unset(WEBHOOKS):
+    """The configured webhooks and notifiers; none for a command that lacks their secrets."""
+    if not (config.webhooks or config.notifiers) or config.unset(WEBHOOKS):
         return NO_WEBHOOKS
     webhooks = import_module("engine.adapters.webhooks")
     hooks = tuple(
@@ -143,9 +146,12 @@ def webhook_sender_of(config: Config, metrics: Metrics) -> WebhookSender:
         )
         for hook in config.webhooks
     )
+    notifiers: tuple[Any, ...] = ()
+    if config.notifiers:
+        notifiers = import_module("engine.bootstrap.plugins").notifiers_of(config)
     outbox = webhooks.SqlOutbox(outbox_tables(config), config.product)
     webhook_sender: WebhookSender = webhooks.Webhooks(
-        hooks,
+        (*hooks, *notifiers),
         outbox,
         clock_of(config),
         metrics,
@@ -186,6 +192,10 @@ def policies_of(config: Config) -> PolicyEnforcer:
     enforcer: PolicyEnforcer = import_module("engine.adapters.policy").compile_policies(
         config.policies
     )
+    if any(each.package for each in config.policies):
+        adapter = import_module("engine.adapters.policy.plugins")
+        base = config.file.absolute().parent
+        enforcer = adapter.PluginPolicies(enforcer, config.policies, base, config.product)
     return enforcer
 
 

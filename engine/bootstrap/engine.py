@@ -176,6 +176,8 @@ def _tracer(stack: ExitStack) -> Tracer:
 def _check(config: Config, needs: Sequence[str]) -> None:
     refuse_beside_a_server()
     config.require("artifacts.registry", "state.url", *needs)
+    if needs and config.has_plugins:
+        import_module("engine.bootstrap.plugins").require_plugins(config)
     for exposure in config.exposures:
         _log.warning("%s", exposure)
 

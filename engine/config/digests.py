@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.config.ledger import Ledger
 from engine.config.people import Identity
-from engine.config.promotion import Policy
+from engine.config.plugins import Policy
 from engine.config.registries import Verification
 from engine.config.roles import roles_of
 from engine.config.windows import window_rules
@@ -174,11 +174,13 @@ def _gate(gate: Gate) -> Facts:
             "block_on_secrets": rules.block_on_secrets,
             "block_on_eol": rules.block_on_eol,
         },
+        # Omitted for commands, so that older configurations keep their digest.
+        **({"plugin": [gate.plugin.package, gate.plugin.options]} if gate.plugin else {}),
     }
 
 
 def _policies(policies: tuple[Policy, ...]) -> list[Facts]:
-    return [policy.model_dump(mode="json") for policy in policies]
+    return [policy.model_dump(mode="json", exclude_none=True) for policy in policies]
 
 
 def _verification(verification: Verification | None) -> Facts | None:

@@ -19,13 +19,14 @@ from engine.config.promotion import (
 )
 from engine.config.registries import Verification
 from engine.config.windows import windows_of
+from engine.domain.canonical import canonical_json
 from engine.domain.environment import (
     Authorization,
     Enforcement,
     Environment,
     FixedLock,
 )
-from engine.domain.gate import Gate, GateKind, GateLimits, SecurityRules
+from engine.domain.gate import Gate, GateKind, GateLimits, PluginChoice, SecurityRules
 from engine.domain.path import PromotionPath
 
 T = TypeVar("T")
@@ -72,6 +73,22 @@ def _gates(promotion: Promotion, environment: EnvironmentEntry) -> Iterator[Gate
             yield _gate(
                 kind, _entry_or_empty(own), _entry_or_empty(default), promotion, environment
             )
+    yield from _plugin_gates(promotion, environment)
+
+
+def _plugin_gates(promotion: Promotion, environment: EnvironmentEntry) -> Iterator[Gate]:
+    """The gates of plug-ins: those of all environments, and its own ones."""
+    own, defaults = environment.gates.plugins, promotion.gates.plugins
+    for name in sorted({**defaults, **own}):
+        entry = own.get(name) or defaults[name]
+        timeout = _first(entry.timeout_seconds, environment.gate_timeout_seconds)
+        options = canonical_json(entry.options).decode()
+        yield Gate(
+            kind=GateKind(name),
+            argv=(),
+            timeout_seconds=timeout or promotion.default_timeout,
+            plugin=PluginChoice(entry.package, options),
+        )
 
 
 def _gate(

@@ -23,7 +23,8 @@ from engine.config.ledger import Ledger
 from engine.config.limits import GateLimits
 from engine.config.models import Artifacts, ManifestFile
 from engine.config.people import Identity, NoSignIn, Slack, Web
-from engine.config.promotion import Audit, Policy
+from engine.config.plugins import NotifierEntry, Policy
+from engine.config.promotion import Audit
 from engine.config.registries import Verification
 from engine.config.roles import roles_of
 from engine.config.tenants import unrestricted_issuers
@@ -103,6 +104,7 @@ class Config(ServerConfig):
     gate_limits: GateLimits
     audit: Audit
     webhooks: tuple[Webhook, ...]
+    notifiers: tuple[NotifierEntry, ...]
     product: str = UNNAMED
     owner: str | None = None
 
@@ -117,6 +119,12 @@ class Config(ServerConfig):
             self.ledger,
             self.product,
         )
+
+    @property
+    def has_plugins(self) -> bool:
+        """Whether it names gates, policies or notifiers of installed packages."""
+        gates = any(gate.plugin for each in self.path.environments for gate in each.gates)
+        return gates or bool(self.notifiers) or any(each.package for each in self.policies)
 
     def with_people(self, identity: Identity) -> "Config":
         """The same product, for the people and roles of `identity`."""
@@ -227,6 +235,7 @@ def product_config(
         gate_limits=promotion.gate_limits,
         audit=promotion.audit,
         webhooks=promotion.webhooks,
+        notifiers=promotion.notifiers,
         **given,
     )
 

@@ -15,7 +15,7 @@ _NAMED = (ENVIRONMENTS, ("promotion", "policies"), ("promotion", "windows"))
 # A mapping with another one of these is another kind of thing, so it replaces the default.
 _KINDS = ("type", "backend")
 # Lists of `promotion` to which a product adds entries by repeating those of the defaults.
-REPEATED = ("webhooks", "secondary_registries")
+REPEATED = ("webhooks", "notifiers", "secondary_registries")
 # The settings in which {product} is the name of the product.
 _TEMPLATES = ("uri", "url", "path")
 

@@ -24,6 +24,7 @@ from engine.config.field_types import (
     variant,
 )
 from engine.config.limits import GateLimits, OwnLimits
+from engine.config.plugins import NotifierEntry, PluginGate, PluginName, Policy
 from engine.config.registries import RegistryEntry
 from engine.config.webhooks import Webhook
 from engine.config.windows import WindowEntry
@@ -85,6 +86,9 @@ class Gates(Section):
     security_scan: Given[ScanSwitch] = Field(default=None, description=_SWITCH)
     cost_analysis: Given[GateSwitch] = Field(default=None, description=_SWITCH)
     performance_baseline: Given[GateSwitch] = Field(default=None, description=_SWITCH)
+    plugins: dict[PluginName, PluginGate] = Field(
+        default_factory=dict, description="gates of plug-ins, by the name of the plug-in"
+    )
 
 
 class GateCommand(Section):
@@ -177,20 +181,6 @@ class EnvironmentEntry(Section):
     )
 
 
-class Policy(Section):
-    """A rule of policy_compliance: a CEL expression that must be true."""
-
-    name: Text = Field(description="the name in findings", examples=["has-source"])
-    rule: Text = Field(
-        description="CEL over artifact, version, source and target",
-        examples=["'org.opencontainers.image.source' in artifact.annotations"],
-    )
-    message: str = Field(default="", description="a hint for the operator")
-    severity: Literal["error", "warning"] = Field(
-        default="error", description="error blocks, warning passes and is shown"
-    )
-
-
 class OciAudit(Section):
     """No audit backend: only the ledger, which is always written."""
 
@@ -280,6 +270,7 @@ class Promotion(Section):
         description="the audit backend",
     )
     webhooks: tuple[Webhook, ...] = Field(default=(), description="URLs that get events")
+    notifiers: tuple[NotifierEntry, ...] = Field(default=(), description="plug-ins that get events")
     compare_builds: Flag = Field(
         default=False,
         description="compare commits, packages and size of an artifact with the running one",

@@ -16,11 +16,9 @@ class Webhook(Section):
     """A webhook. `url`, header values and `secret` are treated as secrets."""
 
     url: SecretUrl = Field(description="https://…; ${NAME} is read from the environment")
-    events: AtLeastOne[
-        Literal[
-            "promote", "rollback", "restore", "lock", "unlock", "acknowledge", "rotate", "release"
-        ]
-    ] = Field(default=("promote", "rollback"), description="the events to deliver")
+    events: AtLeastOne[Event] = Field(
+        default=("promote", "rollback"), description="the events to deliver"
+    )
     headers: dict[HeaderName, Filled] = Field(
         default_factory=dict,
         description="sent with every request",

@@ -100,30 +100,33 @@ class PromotionContext(SourceFacts):
         """The result of the baseline rules and policies, the gate that is always on."""
         kind, started = GateKind.POLICY_COMPLIANCE, monotonic()
         with self._sources.span.span(f"{SPAN_GATE}{kind.value}", gate_type=kind.value) as span:
-            problems, warnings = self._violations()
+            problems, warnings, plugins = self._violations()
             status = GateStatus.WARNING if warnings else GateStatus.PASSED
             result = GateResult(
                 gate=kind,
                 status=GateStatus.FAILED if problems else status,
                 duration_ms=int((monotonic() - started) * 1000),
                 error="; ".join(problems or warnings) or None,
+                details={"plugins": list(plugins)} if plugins else {},
             )
             record_gate_result(span, result)
         return result
 
-    def _violations(self) -> tuple[list[str], list[str]]:
-        """Problems that block, and warnings: the baseline rules first, then the policies."""
+    def _violations(self) -> tuple[list[str], list[str], tuple[str, ...]]:
+        """Problems that block, warnings, and plug-ins: the baseline first, then the policies."""
         blob = self._sources.registry.blob
         baseline = list(baseline_violations(self.manifest, blob))
         if baseline:
             # Policies need a valid artifact.
-            return baseline, []
+            return baseline, [], ()
         source = self.source.name if self.source else NO_ENVIRONMENT
         subject = PolicySubject(self.manifest, str(self.version), source, self.target.name, blob)
-        violations = self._sources.enforcer.enforce(subject).violations
+        result = self._sources.enforcer.enforce(subject)
+        violations = result.violations
         return (
             [str(each) for each in violations if each.severity == "error"],
             [str(each) for each in violations if each.severity == "warning"],
+            result.plugins,
         )
 
     @Fact

@@ -1,26 +1,87 @@
 """Gates: commands that must pass before a promotion, and their results."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import CoreSchema, core_schema
 
 from engine.domain.waiver import Waiver
 
 if TYPE_CHECKING:  # few gates need it
     from engine.domain.openvex import VexStatements
 
+# Names of built-in gates and checks have no hyphen, so no plug-in can take one of them.
+PLUGIN_NAME = "[a-z][a-z0-9]{0,30}(?:-[a-z0-9]{1,30}){1,3}"
+_BUILT_IN_NAMES = "policy_compliance|tests|security_scan|cost_analysis|performance_baseline"
+_NAME = f"(?:{_BUILT_IN_NAMES}|{PLUGIN_NAME})"
 
-class GateKind(StrEnum):
-    """The five kinds of FR-008; `policy_compliance` always runs."""
 
-    POLICY_COMPLIANCE = "policy_compliance"
-    TESTS = "tests"
-    SECURITY_SCAN = "security_scan"
-    COST_ANALYSIS = "cost_analysis"
-    PERFORMANCE_BASELINE = "performance_baseline"
+class _BuiltInKinds(type):
+    """Iterates over the five built-in kinds."""
+
+    def __iter__(cls) -> "Iterator[GateKind]":
+        return iter(_BUILT_IN.values())
+
+
+class GateKind(str, metaclass=_BuiltInKinds):
+    """
+    The name of a gate: one of the five kinds of FR-008, or the name of a plug-in.
+
+    `policy_compliance` always runs. Equal built-in names are the same object. ValueError for a text
+    that is no name.
+    """
+
+    __slots__ = ()
+    POLICY_COMPLIANCE: ClassVar["GateKind"]
+    TESTS: ClassVar["GateKind"]
+    SECURITY_SCAN: ClassVar["GateKind"]
+    COST_ANALYSIS: ClassVar["GateKind"]
+    PERFORMANCE_BASELINE: ClassVar["GateKind"]
+
+    def __new__(cls, name: str) -> "GateKind":
+        if name in _BUILT_IN:
+            return _BUILT_IN[name]
+        if not re.fullmatch(_NAME, name, re.ASCII):
+            raise ValueError(
+                f"'{name[:80]}' is no name of a gate: names of plug-ins are words with hyphens, "
+                "like acme-licenses"
+            )
+        return super().__new__(cls, name)
+
+    @property
+    def value(self) -> str:
+        return str(self)
+
+    @property
+    def built_in(self) -> bool:
+        return self in _BUILT_IN
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> CoreSchema:
+        text = core_schema.str_schema(pattern=f"^{_NAME}$")
+        return core_schema.no_info_after_validator_function(cls, text)
+
+
+_BUILT_IN: dict[str, GateKind] = {}
+GateKind.POLICY_COMPLIANCE = GateKind("policy_compliance")
+GateKind.TESTS = GateKind("tests")
+GateKind.SECURITY_SCAN = GateKind("security_scan")
+GateKind.COST_ANALYSIS = GateKind("cost_analysis")
+GateKind.PERFORMANCE_BASELINE = GateKind("performance_baseline")
+_BUILT_IN |= {
+    name: name
+    for name in (
+        GateKind.POLICY_COMPLIANCE,
+        GateKind.TESTS,
+        GateKind.SECURITY_SCAN,
+        GateKind.COST_ANALYSIS,
+        GateKind.PERFORMANCE_BASELINE,
+    )
+}
 
 
 class GateStatus(StrEnum):
@@ -73,13 +134,21 @@ class GateLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class PluginChoice:
+    """A plug-in of the installed `package`, and its `options` as canonical JSON."""
+
+    package: str
+    options: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """
     A command that must exit 0 before an artifact enters an environment.
 
     `argv` contains `${…}` placeholders. `env` names the environment variables that are passed on
     to the command. `timeout_seconds` is between 30 and 3600 (NFR-001). `security` is set for a
-    scan.
+    scan, and `plugin` for the gate of a plug-in, which has no `argv`.
     """
 
     kind: GateKind
@@ -88,6 +157,7 @@ class Gate:
     env: tuple[str, ...] = ()
     security: SecurityRules | None = None
     limits: GateLimits = GateLimits()
+    plugin: PluginChoice | None = None
 
 
 class _Value(BaseModel):

@@ -39,6 +39,8 @@ class EnforcementResult:
     """The violations of an artifact, in the order of the policies."""
 
     violations: tuple[PolicyViolation, ...]
+    # The packages and versions of the plug-ins that judged.
+    plugins: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:

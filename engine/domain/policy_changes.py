@@ -171,7 +171,7 @@ _SCAN = {
     "block_on_secrets": ("block_on_secrets", number(STRICTER)),
     "block_on_eol": ("block_on_eol", number(STRICTER)),
 }
-_GATE = {"argv": ("command", other), "security": ("", section(_SCAN))}
+_GATE = {"argv": ("command", other), "plugin": ("plugin", other), "security": ("", section(_SCAN))}
 _AUTHORIZATION = {
     "groups": ("allowed_groups", members(LOOSER)),
     "operators": ("allowed_operators", members(LOOSER)),

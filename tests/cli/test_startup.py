@@ -75,6 +75,8 @@ def test_dry_run_loads_no_part_of_other_commands(tmp_path: Path) -> None:
     assert "engine.operations.promote" in ours
     others = {"engine.platform", "engine.responses.change", "cli.render.change"}
     assert not ours & {*others, "engine.audit.checkpoints", "cli.render.rollback"}
+    # Packages are read for a manifest with plug-ins only.
+    assert not ours & {"engine.bootstrap.plugins", "engine.ports.plugins", "engine.runtime.plugins"}
     assert len(ours) <= MOST_MODULES
 
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cli.main import floe
 from engine.config import load_config
 from engine.ports.audit_backend import ENTRY_POINTS
+from engine.ports.plugins import GATES, NOTIFIERS, POLICY_ENFORCERS
 from tests.docs.commands import (
     EXCEPTIONS,
     commands_of,
@@ -136,7 +137,7 @@ OTHERS = {
     ("docs/admission.md", "shell"): "tests/docs/test_admission.py runs them",
     ("docs/admission.md", "yaml"): "tests/docs/test_admission.py reads the policies",
     ("docs/architecture.md", "mermaid"): "tests/docs/test_reference.py compares it with the code",
-    ("docs/audit.md", "toml"): "test_documented_entry_point_group_is_the_one_floe_reads",
+    ("docs/audit.md", "toml"): "test_documented_entry_point_groups_are_those_that_floe_reads",
     ("docs/ci.md", "text"): "tests/install/test_release.py runs them",
     ("docs/ci.md", "yaml"): "tests/docs/test_recipes.py and tests/install/test_ci_jobs.py run them",
     ("docs/hand-off.md", "json"): "tests/docs/test_hand_off.py compares it with the server",
@@ -146,6 +147,8 @@ OTHERS = {
     ("docs/install.md", "text"): "tests/docs/test_immutable_tags.py applies the patterns",
     ("docs/products.md", "text"): "tests/docs/test_products.py compares it with the check",
     ("docs/products.md", "yaml"): "tests/docs/test_products.py loads the files",
+    ("docs/plug-ins.md", "python"): "tests/docs/test_plugins_page.py installs the package",
+    ("docs/plug-ins.md", "toml"): "tests/docs/test_plugins_page.py installs the package",
     ("docs/python.md", "python"): "tests/docs/test_python_page.py runs them",
     ("docs/reference/api.md", "python"): "tests/docs/test_reference.py compares them with the code",
     ("docs/reference/cli.md", ""): "tests/docs/test_reference.py compares them with --help",
@@ -173,12 +176,12 @@ def test_every_block_of_a_page_has_a_test() -> None:
         assert len(fences) == 2 * len([b for b in blocks() if b.page == page]), page
 
 
-def test_documented_entry_point_group_is_the_one_floe_reads() -> None:
-    [block] = blocks("toml")
+def test_documented_entry_point_groups_are_those_that_floe_reads() -> None:
+    projects = [tomllib.loads(block.text)["project"] for block in blocks("toml")]
 
-    groups = tomllib.loads(block.text)["project"]["entry-points"]
+    groups = [{*project["entry-points"]} for project in projects]
 
-    assert list(groups) == [ENTRY_POINTS]
+    assert groups == [{ENTRY_POINTS}, {ENTRY_POINTS, GATES, NOTIFIERS, POLICY_ENFORCERS}]
 
 
 def test_documented_proxy_sets_the_headers_that_floe_reads() -> None:

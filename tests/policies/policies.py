@@ -3,7 +3,7 @@
 import json
 
 from engine.adapters.policy import CelPolicies, compile_policies
-from engine.config.promotion import Policy
+from engine.config.plugins import Policy
 from engine.domain.policy import PolicySubject, PolicyViolation
 from tests.builders import Artifact, image
 

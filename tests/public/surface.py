@@ -1,25 +1,36 @@
 """Lists the public names of floe: `python -m tests.public.surface` rewrites the golden file."""
 
 import inspect
+import types
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import floe
+import floe.plugins
+import floe.testing
 
 GOLDEN = Path(__file__).with_name("surface.txt")
 
 
 def surface() -> str:
     """Return one line for each public name, member and field, with its signature."""
-    return "".join(f"{line}\n" for name in floe.__all__ for line in _lines(name))
+    modules = (floe, floe.plugins, floe.testing)
+    return "".join(f"{line}\n" for each in modules for line in _module(each))
 
 
-def _lines(name: str) -> Iterator[str]:
-    thing = getattr(floe, name)
-    if not inspect.isclass(thing):
+def _module(module: types.ModuleType) -> Iterator[str]:
+    for name in module.__all__:
+        for line in _lines(name, getattr(module, name)):
+            yield f"{module.__name__}.{line}" if not line.startswith(" ") else line
+
+
+def _lines(name: str, thing: Any) -> Iterator[str]:
+    if inspect.isfunction(thing):
         yield f"{name}{inspect.signature(thing)}"
+    elif not inspect.isclass(thing):
+        yield name
     elif issubclass(thing, floe.PromotionError):
         yield f"{name}({thing.__base__.__name__}): {thing.exit_code} {thing.reason_code}"
     elif issubclass(thing, Enum):

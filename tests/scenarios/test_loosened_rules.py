@@ -7,7 +7,7 @@ from engine.api import Engine
 from engine.config.digests import policy_document
 from engine.config.ledger import Ledger
 from engine.config.people import Identity
-from engine.config.promotion import Policy
+from engine.config.plugins import Policy
 from engine.domain.change import ChangeState
 from engine.domain.environment import Approvals, Authorization, Environment
 from engine.domain.path import PromotionPath

@@ -8,7 +8,7 @@ import pytest
 
 from engine.adapters.policy import compile_policies
 from engine.api import Engine
-from engine.config.promotion import Policy
+from engine.config.plugins import Policy
 from engine.domain.artifact import Tag
 from engine.domain.errors import GateFailedError
 from engine.domain.gate import GateKind, GateStatus

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.adapters.policy import compile_policies
 from engine.adapters.registry.layout.registry import LayoutRegistry
 from engine.api import Engine
-from engine.config.promotion import Policy
+from engine.config.plugins import Policy
 from engine.domain.environment import Authorization, Environment
 from engine.domain.errors import PromotionError
 from engine.domain.operator import Operator

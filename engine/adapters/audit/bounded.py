@@ -5,13 +5,13 @@ import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from queue import Empty, Queue
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from engine.domain.errors import AuditUnavailableError
 from engine.domain.record import AnyRecord
 from engine.domain.text import printable
 from engine.ports.audit_backend import AuditBackendPlugin
+from engine.runtime.bounded_call import ErrorTransfer, begin_call
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class BoundedBackend(AuditBackendPlugin):
         abandoned = threading.Event()
 
         def run() -> None:
-            with _ErrorTransfer(end):
+            with ErrorTransfer(end):
                 for record in self._backend.records(environment):
                     received.put(record)
                     if abandoned.is_set():
@@ -88,14 +88,7 @@ class BoundedBackend(AuditBackendPlugin):
             _log.warning("%s", error)
 
     def _call(self, action: str, call: Callable[[], T]) -> T:
-        answer: Future[T] = Future()
-
-        def run() -> None:
-            with _ErrorTransfer(answer):
-                answer.set_result(call())
-
-        self._start(run)
-        return self._result(answer, action)
+        return self._result(begin_call(call, f"audit-{self._name}"), action)
 
     def _start(self, run: Callable[[], None]) -> None:
         # No thread pool: the interpreter would wait for its threads at exit.
@@ -120,23 +113,3 @@ class BoundedBackend(AuditBackendPlugin):
             f"audit backend {self._name} did not {action} within {self._seconds:g} "
             "seconds. Check the backend and run the command again"
         )
-
-
-class _ErrorTransfer:
-    """Passes every exception of the block to `answer`; a plugin may raise any kind."""
-
-    def __init__(self, answer: "Future[T]") -> None:
-        self._fail = answer.set_exception
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        if error is not None:
-            self._fail(error)
-        return True

@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from engine.adapters.gates.command import argv_of, environment_of, secrets_of, values_of
 from engine.adapters.gates.limits import UNLIMITED, Limits
@@ -35,13 +36,24 @@ class _Outcome:
     output: bytes | None = None  # None if the command was not started.
 
 
+class PluginJudge(Protocol):
+    """Asks plug-ins; see `engine.adapters.gates.plugins`."""
+
+    def judge(
+        self, gate: Gate, subject: GateSubject, stop: threading.Event
+    ) -> tuple[Gate | tuple[GateResult, bytes], str]:
+        """Return the result and output of `gate`, or the gate with its command; and the package."""
+        ...
+
+
 class CommandGates:
     """
     Implements `engine.ports.GateRunner` with commands that run in `cwd`.
 
     Commands see PATH, LANG, TMPDIR and the variables in `gate.env` of `environ`. Progress is
     reported in the thread that called `run`. `judge` decides about scans; without it they fail.
-    `limits` apply to each process tree unless the gate overrides them.
+    `limits` apply to each process tree unless the gate overrides them. `plugins` judges the gates
+    of plug-ins; without it they fail.
     """
 
     def __init__(
@@ -52,12 +64,14 @@ class CommandGates:
         grace_seconds: float = 5,
         judge: ReportJudge | None = None,
         limits: Limits = UNLIMITED,
+        plugins: PluginJudge | None = None,
     ) -> None:
         self._cwd = cwd
         self._environ = environ
         self._grace_seconds = grace_seconds
         self._judge = judge
         self._limits = limits
+        self._plugins = plugins
         self._active: set[threading.Event] = set()
         self._stopped = False
 
@@ -112,6 +126,8 @@ class CommandGates:
         return _Outcome(result, outcome.output)
 
     def _execute(self, gate: Gate, subject: GateSubject, stop: threading.Event) -> _Outcome:
+        if gate.plugin is not None:
+            return self._ask_plugin(gate, subject, stop)
         scan = gate.security is not None or gate.kind is GateKind.SECURITY_SCAN
         if not gate.argv:
             return _Outcome(failed(gate, "could not start: its command is empty"))
@@ -122,6 +138,16 @@ class CommandGates:
         if self._judge is None or gate.security is None:
             return _Outcome(failed(gate, "not run: its report cannot be evaluated here"))
         return self._scan(gate, subject, stop, self._judge)
+
+    def _ask_plugin(self, gate: Gate, subject: GateSubject, stop: threading.Event) -> _Outcome:
+        if self._plugins is None:
+            return _Outcome(failed(gate, "not run: its plug-in cannot be asked here"))
+        answer, label = self._plugins.judge(gate, subject, stop)
+        if isinstance(answer, Gate):
+            outcome = self._execute(replace(answer, plugin=None), subject, stop)
+            details = {**outcome.result.details, "plugin": label}
+            return _Outcome(outcome.result.model_copy(update={"details": details}), outcome.output)
+        return _Outcome(*answer)
 
     def _scan(
         self, gate: Gate, subject: GateSubject, stop: threading.Event, judge: ReportJudge

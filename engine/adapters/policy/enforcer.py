@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.adapters.policy.expression import CompiledRule, ExpressionError
 from engine.adapters.policy.subject import UnjudgeableError, read_content, variables_of
-from engine.config.promotion import Policy
+from engine.config.plugins import Policy
 from engine.domain.errors import ConfigError
 from engine.domain.policy import EnforcementResult, PolicySubject, PolicyViolation
 from engine.domain.text import printable
@@ -43,6 +43,8 @@ def compile_policies(policies: Iterable[Policy]) -> CelPolicies:
     compiled: list[_Compiled] = []
     problems: list[tuple[str, str]] = []
     for index, policy in enumerate(policies):
+        if policy.rule is None:  # of a plug-in
+            continue
         try:
             compiled.append(_Compiled(policy, CompiledRule(policy.rule)))
         except ExpressionError as error:
@@ -87,7 +89,7 @@ def _violation(compiled: _Compiled, variables: _Variables) -> PolicyViolation | 
             return None
     except UnjudgeableError as error:
         return PolicyViolation(policy.name, "error", f"the rule cannot be evaluated: {error}")
-    text = printable(policy.rule.strip())[:_RULE_CHARACTERS]
+    text = printable((policy.rule or "").strip())[:_RULE_CHARACTERS]
     message = policy.message or f"the artifact violates the rule {text}"
     return PolicyViolation(policy.name, policy.severity, message)
 

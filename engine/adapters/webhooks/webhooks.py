@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, partial
+from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from engine.adapters.webhooks.attempt import Ending, Outcome, attempt, quiet
@@ -24,6 +25,9 @@ from engine.ports import Clock
 from engine.ports.telemetry import NO_METRICS, WEBHOOK_DELIVERIES, Metrics
 from engine.ports.webhooks import Outbox
 from engine.runtime.wakeups import NO_WAKEUPS, Wakeups
+
+if TYPE_CHECKING:  # few installations have plug-ins
+    from engine.adapters.webhooks.notifier import Notifier
 
 _log = logging.getLogger(__name__)
 _COMMAND_SECONDS = 5.0
@@ -42,7 +46,7 @@ class Webhooks:
     `pause_seconds` is the pause before the second attempt; each later one is twice as long.
     """
 
-    hooks: Sequence[Hook]
+    hooks: Sequence["Hook | Notifier"]
     outbox: Outbox
     clock: Clock
     metrics: Metrics = NO_METRICS
@@ -142,7 +146,10 @@ class Webhooks:
                 self.settle(delivery, Outcome(Ending.REFUSED, "is not configured any more"))
                 continue
             seconds, now = min(hook.timeout_seconds, left), self.clock.now()
-            work = partial(attempt, hook, delivery, _tls(), seconds, now)
+            if isinstance(hook, Hook):
+                work = partial(attempt, hook, delivery, _tls(), seconds, now)
+            else:
+                work = partial(hook.attempt, delivery)
             under_way.begin(delivery, seconds, work)
         return bool(batch)
 
@@ -174,7 +181,7 @@ class Webhooks:
         planned = self.pause_seconds * 2 ** (tried - 1) * jitter
         return timedelta(seconds=max(planned, outcome.retry_after))
 
-    def _hook(self, delivery: Delivery) -> Hook | None:
+    def _hook(self, delivery: Delivery) -> "Hook | Notifier | None":
         """Return the webhook of `delivery`, which manifest.yaml may list elsewhere now."""
         ordered = [*self.hooks[delivery.hook : delivery.hook + 1], *self.hooks]
         return next((hook for hook in ordered if hook.address == delivery.address), None)
