@@ -14,7 +14,7 @@ _HEADS = ("VERDICT", "SYSTEM", "TRY", "FOUND")
 
 def render(response: DoctorResponse) -> Answer:
     rows = [row for each in response.diagnoses for row in _rows(each)]
-    lines = [*show(_HEADS, rows), _summary(response.diagnoses), trace_line(response.trace_id)]
+    lines = [*show(_HEADS, rows), _summary(response), trace_line(response.trace_id)]
     return Answer(response, lines, exit_code(response.error))
 
 
@@ -25,9 +25,10 @@ def _rows(diagnosis: DiagnosisInfo) -> Iterable[tuple[str, ...]]:
         yield ("", "", "", printable(f"→ {diagnosis.advice}"))
 
 
-def _summary(diagnoses: Iterable[DiagnosisInfo]) -> str:
-    counts = Counter(str(each.verdict) for each in diagnoses)
+def _summary(response: DoctorResponse) -> str:
+    counts = Counter(str(each.verdict) for each in response.diagnoses)
     order = ("passed", "warning", "failed", "not tried")
     counted = ", ".join(f"{counts[verdict]} {verdict}" for verdict in order if counts[verdict])
-    unwritten = "; floe doctor --write tries more" if counts["not tried"] else ""
+    more = any("--write" in (each.advice or "") for each in response.diagnoses)
+    unwritten = "; floe doctor --write tries more" if more else ""
     return f"Tries: {counted}{unwritten}"

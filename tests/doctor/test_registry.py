@@ -146,6 +146,8 @@ def test_run_without_write_sends_only_reads(fake: FakeRegistry, tmp_path: Path) 
     row = examined.row("registry", "push")
     assert row["verdict"] == "not tried"
     assert row["advice"] == "Run floe doctor --write to try it"
+    said = prepare(tmp_path, f"oci://{fake.host}/acme/app").run("doctor").out
+    assert "; floe doctor --write tries more" in said
 
 
 def test_write_leaves_nothing_behind(tmp_path: Path) -> None:
