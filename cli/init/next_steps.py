@@ -117,6 +117,11 @@ def _afterwards(answers: Answers) -> tuple[str, ...]:
     approved = "; another person approves in the thread" if waiting else ""
     lines = [f"In Slack: /promote {SAMPLE} {target}{approved}"] if answers.has_slack else []
     page = answers.address or "http://localhost:8080"
+    if not answers.approvals:
+        lines.append(
+            f"{answers.environments[-1]} needs no approval yet: floe knows people through Slack or "
+            "an OpenID provider (floe init --help)"
+        )
     return (*lines, f"The page: {page}")
 
 

@@ -45,7 +45,8 @@ def local_operator(config: Config, engine: Engine) -> Operator:
         claims = _registry_claims(config, config.registry.host, engine.runner.registry)
     if claims is None:
         embedded = isinstance(config.registry, EmbeddedRegistry)
-        claims = os_claims(_os_user(), trusted=embedded and config.identity.trust_os_user)
+        trusted = embedded and config.identity.trust_os_user
+        claims = os_claims(_os_user(), trusted=trusted, sign_in=bool(config.identity.oidc))
     return directory_of(config).operator(claims)
 
 
@@ -65,7 +66,8 @@ def _registry_claims(config: Config, host: str, registry: object) -> Claims | No
     if not user or not isinstance(registry, AuthenticatingRegistry):
         return None
     counts = config.identity.registry_users.verified
-    return registry_claims(host, user, registry.check_user() if counts else _NOT_ASKED)
+    check = registry.check_user() if counts else _NOT_ASKED
+    return registry_claims(host, user, check, sign_in=bool(config.identity.oidc))
 
 
 def _signed_in_token(config: Config) -> str:

@@ -116,7 +116,9 @@ def _text(path: Path) -> str:
     try:
         content = read_file(path, MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise _InvalidFileError("no such file; name one with --manifest") from error
+        raise _InvalidFileError(
+            "no such file; name one with --manifest, or make one with floe init"
+        ) from error
     except OSError as error:
         raise _InvalidFileError(f"cannot be read: {error.strerror}") from error
     if len(content) > MAX_BYTES:

@@ -51,28 +51,41 @@ _SHARED_USERS = frozenset(
     }
 )
 _SIGN_IN = "Sign in with floe login, or set FLOE_ID_TOKEN in CI"
+_NO_PROVIDER = (
+    "Ask in Slack or on the page, where people have names: floe login and FLOE_ID_TOKEN need a "
+    "provider in identity.oidc"
+)
 
 
-def registry_claims(host: str, user: str, check: UserCheck) -> Claims:
-    """Build the claims of `user`, whose password the registry `host` accepted."""
+def registry_claims(host: str, user: str, check: UserCheck, *, sign_in: bool = True) -> Claims:
+    """
+    Build the claims of `user`, whose password the registry `host` accepted.
+
+    `sign_in` says whether manifest.yaml names a provider for a better identity.
+    """
     if user.casefold() in _SHARED_USERS:
         check = UserCheck(False, f"'{user}' is a name that registry users share")
     names = (user,) if check.verified else ()
-    doubt = "" if check.verified else f"{check.reason}. {_SIGN_IN}"
+    doubt = "" if check.verified else f"{check.reason}. {_advice(sign_in)}"
     return Claims(
         f"registry:{host}/{user}", IdentitySource.REGISTRY, check.verified, names, doubt=doubt
     )
 
 
-def os_claims(user: str, *, trusted: bool) -> Claims:
+def os_claims(user: str, *, trusted: bool, sign_in: bool = True) -> Claims:
     """
     Build the claims of the operating system's user.
 
     The owner of a machine can become any user on it, so the name is verified only with
-    `identity.trust_os_user`.
+    `identity.trust_os_user`; `sign_in` as in `registry_claims`.
     """
-    doubt = "" if trusted else f"the operating system's user name is not verified. {_SIGN_IN}"
-    return Claims(f"os:{user}", IdentitySource.OS, trusted, (user,) if trusted else (), doubt=doubt)
+    unverified = f"the operating system's user name is not verified. {_advice(sign_in)}"
+    names, doubt = ((user,), "") if trusted else ((), unverified)
+    return Claims(f"os:{user}", IdentitySource.OS, trusted, names, doubt=doubt)
+
+
+def _advice(sign_in: bool) -> str:
+    return _SIGN_IN if sign_in else _NO_PROVIDER
 
 
 class Recorded(Protocol):

@@ -50,6 +50,7 @@ def test_options_write_the_smallest_valid_manifest(tmp_path: Path) -> None:
 
     assert done.code == 0, done.err
     assert files(tmp_path) == FILES - {"slack-app.yaml"}
+    assert "prod needs no approval yet: floe knows people through Slack" in done.out
     assert (tmp_path / "manifest.yaml").read_text() == SMALLEST
     assert (tmp_path / "floe.key").stat().st_mode & 0o777 == 0o600
     assert Floe(tmp_path).run("manifest", "check").code == 0

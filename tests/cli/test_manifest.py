@@ -40,7 +40,7 @@ def test_all_mistakes_in_all_files_have_their_line(tmp_path: Path) -> None:
     assert said.code == document.code == 2
     assert said.err.splitlines()[1:-1] == [
         "Not valid: 5 problems in 4 files",
-        "none.yaml: no such file; name one with --manifest",
+        "none.yaml: no such file; name one with --manifest, or make one with floe init",
         "products/cel.yaml:4: artifacts.promotion.policies[0].rule: policy 'a' does not compile: "
         "line 1, column 4: Syntax error: mismatched input '<EOF>'",
         "products/syntax.yaml:2: not valid YAML: while parsing a flow node, did not find expected "

@@ -63,6 +63,13 @@ def test_unverified_registry_user_is_not_the_person_of_that_name() -> None:
     )
 
 
+def test_advice_of_an_unverified_name_leads_to_a_place_that_works() -> None:
+    claims = os_claims("alice", trusted=False, sign_in=False)
+
+    assert "Ask in Slack or on the page" in claims.doubt
+    assert "Sign in with floe login" not in claims.doubt
+
+
 def test_groups_of_the_source_and_of_the_manifest_are_merged() -> None:
     claims = Claims("slack:T1/U2", IdentitySource.SLACK, True, ("bob@acme.com",), frozenset("x"))
 

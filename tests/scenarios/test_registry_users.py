@@ -93,8 +93,9 @@ def test_registry_user_is_unverified_without_the_setting(tmp_path: Path) -> None
     assert refused.code == 12
     assert (
         f"The identity '{known}' is not verified: registry users are verified only where "
-        "manifest.yaml sets identity.registry_users: {verified: true}. Sign in with floe login, or "
-        "set FLOE_ID_TOKEN in CI."
+        "manifest.yaml sets identity.registry_users: {verified: true}. Ask in Slack or on the "
+        "page, where people have names: floe login and FLOE_ID_TOKEN need a provider in "
+        "identity.oidc."
     ) in refused.document["error"]["message"]
     assert recorded == (known, known, False)
 
