@@ -215,7 +215,7 @@ def _hand_off_paths() -> dict[str, Document]:
     target = query("target", "in place of the target in the body", pattern=_TARGET)
     environment = query("env", "in place of the environment in the body")
     parts = (DeploymentReport, ReportedResponse, environment, target)
-    report = post("Report a deployment", *parts)
+    report = post("Report a deployment", *parts, keyed=False)
     report["post"]["responses"] |= failures((429,))
     return {
         "/api/v1/deployments": {**get("Deployments", array(RolloutResponse)), **report},

@@ -47,14 +47,18 @@ def get(summary: str, schema: Document | None, *parameters: Document) -> Documen
 
 
 def post(
-    summary: str, body: type[Body], response: type[BaseModel], *parameters: Document
+    summary: str,
+    body: type[Body],
+    response: type[BaseModel],
+    *parameters: Document,
+    keyed: bool = True,
 ) -> Document:
-    """A command; one that only takes a remark needs no body."""
+    """A command; one that only takes a remark needs no body. `keyed` ones have an effect once."""
     answer = {_JSON: {"schema": ref(response)}}
     operation: Document = {
         "summary": summary,
         "operationId": _id(summary),
-        "parameters": [*parameters, _key()],
+        "parameters": [*parameters, *([_key()] if keyed else [])],
         "security": _BEARER,
         "responses": {
             "200": {"description": _NAMES[200], "content": answer},
