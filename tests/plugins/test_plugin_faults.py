@@ -44,6 +44,8 @@ def judged(name: str, package: str = "floe-bad", seconds: float = 30) -> GateRes
     [
         ("bad-exits", f"plug-in {BAD} failed (SystemExit: 0)"),
         ("bad-import", f"plug-in bad-import cannot be loaded from the package {BAD}"),
+        ("bad-joined", f"plug-in {BAD} gave a GateCommand whose argv is no tuple of texts"),
+        ("bad-nameless", f"plug-in {BAD} gave a GateCommand whose argv is no tuple of texts"),
         ("bad-nothing", f"plug-in {BAD} gave no GateAnswer, but function"),
         ("bad-raises", f"plug-in {BAD} failed (KeyError: 'forgotten"),
         ("bad-settings", f"plug-in {BAD} failed (ValueError: option deny is missing)"),

@@ -68,7 +68,9 @@ def _ended(gate: Gate, plugin: Plugin, done: "Future[object]") -> Gate | Judged:
 
 def _judged(gate: Gate, plugin: Plugin, answer: object) -> Gate | Judged:
     if isinstance(answer, GateCommand):
-        return replace(gate, argv=tuple(map(str, answer.argv)))
+        if not _is_argv(answer.argv):
+            return _refused(gate, plugin, "gave a GateCommand whose argv is no tuple of texts")
+        return replace(gate, argv=tuple(answer.argv))
     if not isinstance(answer, GateAnswer) or not _is_whole(answer):
         return _refused(gate, plugin, f"gave no GateAnswer, but {type(answer).__name__}")
     output = answer.output.encode(errors="replace")[:_OUTPUT_BYTES]
@@ -78,6 +80,10 @@ def _judged(gate: Gate, plugin: Plugin, answer: object) -> Gate | Judged:
     status = GateStatus.WARNING if reason else GateStatus.PASSED
     result = GateResult(gate=gate.kind, status=status, error=reason or None)
     return _with_plugin(result, plugin), output
+
+
+def _is_argv(argv: object) -> bool:
+    return isinstance(argv, tuple | list) and all(isinstance(each, str) for each in argv)
 
 
 def _is_whole(answer: GateAnswer) -> bool:

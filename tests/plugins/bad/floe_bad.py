@@ -6,6 +6,7 @@ from typing import Any
 
 from floe.plugins import (
     GateAnswer,
+    GateCommand,
     GatePlugin,
     GateSubject,
     NotifierPlugin,
@@ -51,6 +52,10 @@ class Settings(GatePlugin):
 class Truthy(GatePlugin):
     def judge(self, subject: GateSubject) -> Any:
         return GateAnswer("yes")  # type: ignore[arg-type] # a careless author writes it
+
+
+nameless = GateCommand(None)  # type: ignore[arg-type] # a careless author writes it
+joined = GateCommand("true --all")  # type: ignore[arg-type]
 
 
 def nothing(settings: PluginSettings) -> None:
