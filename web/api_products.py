@@ -41,10 +41,12 @@ def _answer(
     site: Site, pending: tuple[Change, ...], broken: PromotionError | None
 ) -> ProductResponse:
     """The answer about a product; one whose file became wrong has its last version."""
-    seen = site.board.last()
+    seen, reports = site.board.last(), site.platform.deployments.all()
     error = broken or seen.error
     environments = tuple(
-        EnvironmentResponse.of(row, [each for each in pending if each.target == row.name])
+        EnvironmentResponse.of(
+            row, [each for each in pending if each.target == row.name], reports.get(row.name, ())
+        )
         for row in seen.rows
     )
     return ProductResponse.build(

@@ -137,7 +137,7 @@ class EnvironmentResponse(Response):
         default=None,
         exclude_if=is_unset,
         description="health of the deployments, as systems that deploy report it; left out if none "
-        "ever did, and in the status of all products",
+        "ever did",
     )
     error: Error
 

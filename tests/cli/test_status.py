@@ -1,10 +1,16 @@
 """A broken ledger affects one row of the status, and one environment can be read alone."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.bootstrap import open_products
+from engine.domain.deployments import Deployment, Health
+from engine.ports.telemetry import NO_METRICS
 from tests.builders import image
+from tests.config.server_files import load, write_product, write_server
 from tests.peers import oci_layout
 from tests.peers.fake_registry import FakeRegistry
 from tests.scenarios.commands import UNGATED, Floe
@@ -91,6 +97,50 @@ def test_status_of_one_environment_reads_no_other(tmp_path: Path) -> None:
         assert "floe-head.staging" in named
         assert not [name for name in named if name.endswith(("dev", "prod"))]
         assert len(named) <= 4, named
+
+
+@pytest.mark.parametrize("which", [("--product", "shop"), ("--all",)])
+def test_reported_health_is_shown_without_a_further_request(
+    tmp_path: Path, which: tuple[str, ...]
+) -> None:
+    server = write_server(tmp_path, f"promotion: {UNGATED}")
+    floe = Floe(tmp_path, {"FLOE_MANIFEST": str(server)})
+    with FakeRegistry() as fake:
+        fake.hold("acme/platform", image(), "v1.0.0-dev")
+        uri = f"uri: 'oci://{fake.host}/acme/platform', insecure: true"
+        write_product(tmp_path, "shop", f"artifacts: {{registry: {{{uri}}}}}\n")
+        assert floe.promote("v1.0.0", "staging", "--product", "shop").code == 0
+        found = []
+        for reported in (False, True):
+            if reported:
+                report(server, "shop", "staging")
+            fake.requests.clear()
+            shown = floe.run("platform", "status", *which).out
+            asked = sorted(request.path for request in fake.requests)
+            listed = floe.run("platform", "status", *which, *JSON).document
+            found.append((row(shown, "staging"), asked, listed))
+
+    (before, asked, unreported), (after, asked_again, listed) = found
+    assert asked_again == asked
+    assert "1 of 1 cluster healthy" not in before
+    assert "1 of 1 cluster healthy" in after
+    assert not [each for each in rows(unreported) if "health" in each]
+    [new] = [each for each in rows(listed) if "health" in each]
+    assert (new["environment"], new["health"]["healthy"]) == ("staging", 1)
+    assert new["health"]["targets"][0]["target"] == "eu-1"
+
+
+def report(server: Path, product: str, environment: str) -> None:
+    """Store a report of health, as the server of the platform does."""
+    at = datetime.now(UTC)
+    healthy = Deployment("eu-1", str(image().manifest.digest), Health.HEALTHY, at)
+    with open_products(load(server).products, NO_METRICS, several=True) as products:
+        assert products[product].deployments.add(environment, healthy, at)
+
+
+def rows(document: Any) -> Any:
+    """The environments in the status of one product, or of all."""
+    return document if isinstance(document, list) else document["products"][0]["environments"]
 
 
 def row(text: str, environment: str) -> str:

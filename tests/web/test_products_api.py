@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,9 @@ import pytest
 
 from engine.bootstrap.observability import new_metrics
 from engine.config.roles import RoleEntry
+from engine.domain.deployments import Deployment, Health
 from engine.domain.roles import RoleKind
+from tests.builders import image
 from tests.scenarios.together import product
 from tests.store.stores import change
 from tests.web.company import APPROVED, BOB, MEMBERS, Company, company, rows, three_products
@@ -126,6 +129,20 @@ def test_api_of_each_product_is_below_its_name(shop: Company) -> None:
     assert "/api/v1/products/PRODUCT/status" in refused["error"]["message"]
     assert shop.json("/api/v1/products/nothing/status", status=404)
     assert shop.json("/api/v1/products/basket/status", status=503)
+
+
+def test_reported_health_is_in_the_list_of_products(shop: Company) -> None:
+    shop.ask("search")
+    shop.read()
+    digest, at = str(image(b"search").manifest.digest), datetime.now(UTC)
+    failed = Deployment("eu-1", digest, Health.FAILED, at)
+    shop.products["search"].deployments.add("prod", failed, at)
+
+    by_name = {each["product"]: each["environments"] for each in shop.json("/api/v1/products")}
+
+    dev, prod = by_name["search"]
+    assert prod["health"]["summary"] == "0 of 1 cluster healthy, 1 failed: eu-1"
+    assert not [each for each in (dev, *by_name["ledger"]) if "health" in each]
 
 
 def test_old_addresses_answer_for_the_only_product(tmp_path: Path) -> None:
