@@ -9,6 +9,7 @@ from cli.render.common import (
     exit_code,
     gates_lines,
     output_commands,
+    quarantine_lines,
     record_lines,
     registry_lines,
     replaced_line,
@@ -118,6 +119,7 @@ def _change_lines(change: ChangeResponse) -> list[str]:
                 *(gates_lines(change.gate_results) if change.waiver is None else ()),
                 *changes_lines(change.delta, "  "),
                 *([f"  Approved by: {approved}"] if approved else []),
+                *quarantine_lines(change, change.target),
                 *registry_lines(change.registry_sync),
                 *record_lines(change.record_id, change.anchor),
             ]

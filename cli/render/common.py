@@ -13,6 +13,7 @@ from engine.domain.text import printable
 from engine.responses.common import ErrorInfo, FindingInfo, Response
 
 if TYPE_CHECKING:
+    from engine.responses.change import ChangeResponse
     from engine.responses.freeze import FreezeResponse
     from engine.responses.promotion import PromotionResponse
     from engine.responses.rollback import RollbackResponse
@@ -61,6 +62,14 @@ def refused_lines(not_done: str, response: "Move | FreezeResponse") -> list[str]
 
 def replaced_line(environment: str, before: str | None, version: str) -> str:
     return printable(f"  {environment}: {before or 'nothing'} → {version}")
+
+
+def quarantine_lines(response: "ChangeResponse | RollbackResponse", place: str) -> list[str]:
+    """Name the version that the environment `place` left, and the command that releases it."""
+    if response.quarantined is None:
+        return []
+    release = f"floe platform release {response.quarantined} --env {place} --reason …"
+    return [printable(f"  Quarantined: {response.quarantined}. To promote it again: {release}")]
 
 
 def approvals_lines(response: "Move") -> list[str]:

@@ -76,6 +76,11 @@ class ChangeResponse(Response):
     source: str | None = Field(description="environment the version comes from")
     target: str = Field(description="environment that the change writes to")
     reason: str | None = Field(description="reason of a rollback or waiver, as given")
+    quarantine: bool = Field(
+        default=True,
+        exclude_if=bool,
+        description="false if the version that a rollback leaves is not quarantined; else absent",
+    )
     overrides: Overrides = Field(description="allow_older, override_rollback and the reason")
     waiver: WaiverTerms | None = Field(
         default=None,
@@ -155,6 +160,13 @@ class ChangeResponse(Response):
     @property
     def open(self) -> bool:
         return self.state in OPEN
+
+    @property
+    def quarantined(self) -> str | None:
+        """The version that this rollback quarantined."""
+        held = self.success and not self.unchanged and self.quarantine
+        left = self.previous if held and self.action == "rollback" else None
+        return left.version if left and left.digest != self.digest else None
 
     def shared_fields(self, done: Ending) -> Document:
         """The fields that the answers to a promotion and to a rollback share."""

@@ -80,6 +80,9 @@ class RollbackResponse(Response):
     previous_version: PreviousVersion
     previous_digest: PreviousDigest
     reason: str = Field(description="reason as given")
+    quarantined: str | None = Field(
+        description="version that it quarantined, or would quarantine; else null"
+    )
     operator: OperatorName
     authorized_via: AuthorizedVia
     impact_analysis: Impact
@@ -104,13 +107,18 @@ class RollbackResponse(Response):
     def of_dry_run(cls, typed: RollbackInput, plan: Plan) -> Self:
         unchanged = plan.effect is Effect.NOTHING
         ending = Ending.UNCHANGED if unchanged else Ending.ROLLED_BACK
-        return cls.build(**(_input(typed) | fields_of_plan(plan) | end_of_plan(plan, ending)))
+        document = _input(typed) | fields_of_plan(plan) | end_of_plan(plan, ending)
+        held = typed.quarantine and ending is Ending.ROLLED_BACK and not plan.error
+        moves = document["previous_digest"] != document["artifact_digest"]
+        left = document["previous_version"] if held and moves else None
+        return cls.build(**document, quarantined=left)
 
     @classmethod
     def of_change(cls, typed: RollbackInput, change: "ChangeResponse") -> Self:
         """The answer to a rollback from its change, open or ended."""
         return cls.build(
             **(_input(typed) | change.shared_fields(Ending.ROLLED_BACK)),
+            quarantined=change.quarantined,
             rollback_id=change.record_id,
             artifact_tag=change.artifact_tag,
             rolled_back_at=change.recorded_at,

@@ -24,6 +24,7 @@ FIELDS = {
     "previous_version",
     "previous_digest",
     "reason",
+    "quarantined",
     "operator",
     "impact_analysis",
     "findings",
@@ -76,6 +77,8 @@ def test_rollback_is_reported(floe: Floe) -> None:
         "Latest tag updated: latest-prod",
         "prod: v1.2.3 → v1.2.2",
         "Reason: INC-1",
+        "Quarantined: v1.2.3. To promote it again: floe platform release v1.2.3 --env prod "
+        "--reason …",
         f"Trace ID: {'ab' * 16}",
     ):
         assert line in out
@@ -94,6 +97,20 @@ def test_rollback_document_is_complete(floe: Floe) -> None:
     assert document["tags"] == ["v1.2.2-prod-rollback-1", "latest-prod"]
     assert document["rollback_id"] and document["rolled_back_at"]
     assert document["error"] is None
+
+
+@pytest.mark.parametrize(("more", "left"), [((), "v1.2.3"), (("--no-quarantine",), None)])
+def test_rollback_names_the_version_that_it_quarantines(
+    floe: Floe, more: tuple[str, ...], left: str | None
+) -> None:
+    _, shown, _ = roll_back(floe, "v1.2.2", "--dry-run", *more)
+    _, dry, _ = roll_back(floe, "v1.2.2", "--dry-run", "--output", "json", *more)
+    _, out, _ = roll_back(floe, "v1.2.2", "--output", "json", *more)
+    _, again, _ = roll_back(floe, "v1.2.2", "--output", "json", *more)
+
+    assert ("Quarantined: v1.2.3." in shown) is (left is not None)
+    assert json.loads(dry)["quarantined"] == json.loads(out)["quarantined"] == left
+    assert json.loads(again)["quarantined"] is None
 
 
 @pytest.mark.requirement("FR-007")
