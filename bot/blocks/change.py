@@ -22,7 +22,7 @@ from bot.blocks.elements import (
     quote,
     section,
 )
-from bot.blocks.gates import TABLE_STATES, GateProgress, gate_blocks
+from bot.blocks.gates import TABLE_STATES, GateProgress, count_gates, finished_gates, gate_blocks
 from bot.blocks.rendering_context import RenderingContext, describe_step
 from engine.domain.change import Change, ChangeState
 from engine.domain.finding import Outcome
@@ -50,7 +50,7 @@ def render_card(
     deployed: Deployed | None = None,
 ) -> Payload:
     """Render the card; `request_link` leads to the approval request once it is posted."""
-    status = status_text(change, gates)
+    status = status_text(change)
     blocks: list[Block] = [
         header(f"{change.id}:root", change_title(change)),
         fields("facts", *_facts(change, status)),
@@ -63,7 +63,11 @@ def render_card(
     blocks += deployment_blocks(change, deployed) if deployed else []
     blocks.append(context("ctx", _footer(change, rendering)))
     requester = mention(change.requester.name, change.requester.id)
-    text = f"{escape(change_title(change))}. {_without_emoji(status)}. Requested by {requester}."
+    spoken = _without_emoji(status)
+    if change.state is ChangeState.CHECKING and gates.total:
+        # The blocks have a list with this title; notifications show the text alone.
+        spoken = f"{spoken}, {finished_gates(len(gates.finished), gates.total)}"
+    text = f"{escape(change_title(change))}. {spoken}. Requested by {requester}."
     return Payload(text, tuple(blocks))
 
 
@@ -78,12 +82,9 @@ def change_title(change: Change) -> str:
     return prefix + describe_step(change)
 
 
-def status_text(change: Change, gates: GateProgress) -> str:
+def status_text(change: Change) -> str:
     """The state in words, followed by an emoji."""
     match change.state:
-        case ChangeState.CHECKING if gates.total:
-            done = len(gates.finished)
-            return f"Checking, gates {done}/{gates.total} :hourglass_flowing_sand:"
         case ChangeState.CHECKING:
             return "Checking :hourglass_flowing_sand:"
         case ChangeState.AWAITING_APPROVAL if change.held_back:
@@ -145,7 +146,7 @@ def rule_lines(change: Change) -> list[str]:
 def gate_summary(results: Sequence[GateResult]) -> str:
     """Count passed gates; a skipped gate has not passed."""
     good = [r for r in results if r.status in (GateStatus.PASSED, GateStatus.WARNING)]
-    return f"{len(good)} of {len(results)} gates passed"
+    return f"{count_gates(len(good), len(results))} passed"
 
 
 def end_reason(change: Change) -> str:

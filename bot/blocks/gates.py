@@ -47,13 +47,23 @@ def gate_blocks(change: Change, gates: GateProgress) -> list[Block]:
     """A plan while gates run, and a table of their results before a decision or a fix."""
     results = sorted(change.gate_results or gates.finished, key=lambda r: _ORDER.index(r.status))
     if change.state is ChangeState.CHECKING and (results or gates.running):
-        done = f"{len(results)} of {max(gates.total, len(results))} gates have finished"
         tasks = [Task(gate_title(name), "in_progress") for name in gates.running]
-        return [plan("gates", done, [*tasks, *map(_task, results)])]
+        return [
+            plan("gates", finished_gates(len(results), gates.total), [*tasks, *map(_task, results)])
+        ]
     if change.state not in TABLE_STATES or not results:
         return []
     rows = [(gate_title(r.gate), _status(r), _took(r), r.error or "") for r in results]
     return [table("gates", ("Gate", "Result", "Time", "Details"), rows)]
+
+
+def count_gates(some: int, all_of_them: int) -> str:
+    return f"{some} of {all_of_them} gate{'' if all_of_them == 1 else 's'}"
+
+
+def finished_gates(done: int, total: int) -> str:
+    total = max(done, total)
+    return f"{count_gates(done, total)} {'has' if total == 1 else 'have'} finished"
 
 
 def gate_lines(key: str, change: Change, results: Sequence[GateResult]) -> Payload:

@@ -208,7 +208,7 @@ def _row(change: ChangeResponse) -> tuple[str, ...]:
         change.change_id,
         f"{change.action} {_step(change)}",
         change.state.value,
-        f"{len(change.approvals)}/{change.required}",
+        f"{len(change.approvals)} of {change.required}",
         printable(change.requester.name),
         when(change.created_at),
         when(change.expires_at),

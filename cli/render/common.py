@@ -102,7 +102,7 @@ def registry_lines(outcomes: tuple[RegistrySync, ...]) -> list[str]:
 
 def gates_lines(gates: tuple[GateResult, ...]) -> list[str]:
     passed = [g for g in gates if g.status in (GateStatus.PASSED, GateStatus.WARNING)]
-    return [f"  Gates passed: {len(passed)}/{len(gates)}", *scan_lines(gates)]
+    return [f"  Gates passed: {len(passed)} of {len(gates)}", *scan_lines(gates)]
 
 
 def scan_lines(gates: tuple[GateResult, ...]) -> list[str]:

@@ -25,7 +25,7 @@ def test_gates_are_counted_on_the_card_and_listed_in_its_thread(tmp_path):
         stage.command("/promote v1.0.0 prod")
         change = stage.change(ChangeState.CHECKING)
 
-        root = eventually(lambda: (r := stage.card()) and "gates 1/2" in r["text"] and r)
+        root = eventually(lambda: (r := stage.card()) and "1 of 2 gates" in r["text"] and r)
         tasks = {task["title"]: task["status"] for task in root["blocks"][2]["tasks"]}
         assert tasks == {"tests": "in_progress", "cost analysis": "complete"}
         [first] = eventually(lambda: lines(stage, change))

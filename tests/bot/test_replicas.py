@@ -155,7 +155,7 @@ def test_gates_of_a_killed_server_run_again_on_the_other_one(
     eventually(lambda: has_said(slack, "Promoted"), 60)
     (tmp_path / "wait").touch()
     first.send(command_body("/promote", "v1.0.0 prod", ALICE, DEPLOYS))
-    eventually(lambda: has_said(slack, "gates 1/2"), 60)
+    eventually(lambda: has_said(slack, "1 of 2 gates"), 60)
 
     first.kill()
     (tmp_path / "wait").unlink()
@@ -176,7 +176,7 @@ def test_other_server_sends_when_the_first_is_cut_off_from_slack(
     eventually(lambda: has_said(slack, "Promoted"), 60)
     (tmp_path / "wait").touch()
     first.send(command_body("/promote", "v1.0.0 prod", ALICE, DEPLOYS))
-    eventually(lambda: has_said(slack, "gates 1/2"), 60)
+    eventually(lambda: has_said(slack, "1 of 2 gates"), 60)
 
     relay.cut(urlsplit(slack.url).netloc)
     (tmp_path / "wait").unlink()

@@ -61,7 +61,7 @@ def test_checks_continue_after_a_restart(tmp_path):
     with stage_in(tmp_path, tests=waiting) as stage:
         stage.command("/promote v1.0.0 prod")
         change = stage.change(ChangeState.CHECKING)
-        eventually(lambda: "gates 1/2" in stage.card()["text"])
+        eventually(lambda: "1 of 2 gates" in stage.card()["text"])
 
         stage.stop()
         released.touch()
@@ -80,7 +80,7 @@ def test_gate_failure_after_a_restart_is_announced_once(tmp_path):
     with stage_in(tmp_path, tests=failing) as stage:
         stage.command("/promote v1.0.0 prod")
         change = stage.change(ChangeState.CHECKING)
-        eventually(lambda: "gates 1/2" in stage.card()["text"])
+        eventually(lambda: "1 of 2 gates" in stage.card()["text"])
 
         stage.stop()
         (tmp_path / "go").touch()

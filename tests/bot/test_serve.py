@@ -92,7 +92,7 @@ def test_gates_stopped_by_a_shutdown_run_again_after_the_start(tmp_path, slack):
         post(url, slack, "v1.0.0 staging")
         eventually(lambda: has_said(slack, "Promoted"), 60)
         post(url, slack, "v1.0.0 prod")
-        eventually(lambda: has_said(slack, "gates 1/2"), 60)
+        eventually(lambda: has_said(slack, "1 of 2 gates"), 60)
         first.send_signal(signal.SIGTERM)
         _, said = first.communicate(timeout=90)
     (tmp_path / "go").touch()

@@ -45,7 +45,7 @@ def test_promotion_is_reported_in_the_documented_words(tmp_path: Path) -> None:
     assert done.out.splitlines()[0] == "Promoted v1.0.0 from dev to staging"
     assert "New tag: v1.0.0-staging" in done.out
     assert "Latest tag updated: latest-staging" in done.out
-    assert "Gates passed: 3/3" in done.out
+    assert "Gates passed: 3 of 3" in done.out
     assert re.search(r"^Trace ID: [0-9a-f]{32}$", done.out, re.MULTILINE)
     assert "tests: passed" in done.err
 

@@ -20,7 +20,7 @@ def keys(slack, root):
 def test_change_killed_during_its_gates_continues_after_a_restart(slack):
     slack.publish_to_staging("v7.0.0")
     slack.slack.command(ALICE, "/promote v7.0.0 prod")
-    slack.root("v7.0.0", "gates 1/2")
+    slack.root("v7.0.0", "1 of 2 gates")
 
     slack.stop(signal.SIGKILL)
     slack.release_gates("v7.0.0")

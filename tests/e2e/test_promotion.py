@@ -17,7 +17,7 @@ def test_promotion_is_verified_announced_approved_and_carried_out(slack):
     slack.publish_to_staging("v0.7.0")
 
     slack.slack.command(ALICE, "/promote v0.7.0 staging prod")
-    root = slack.root("v0.7.0", "gates 1/2")
+    root = slack.root("v0.7.0", "1 of 2 gates")
     [ended] = slack.eventually(lambda: slack.thread(root))
     assert "cost analysis" in block_text(ended)
 
