@@ -15,7 +15,7 @@ from engine.changes.memberships import Memberships, People
 from engine.changes.worker import Worker
 from engine.changes.workflow import Progression
 from engine.checks.authorization import granted_via, judge_right
-from engine.checks.ballots import find_ballots
+from engine.checks.ballots import find_ballots, override_via
 from engine.checks.break_glass import judge_reviewer
 from engine.config.people import Notify
 from engine.domain.break_glass import OpenReview
@@ -76,6 +76,11 @@ class Platform:
         """Judge whether the rules allow `operator` to promote to `environment` or roll it back."""
         target = self.engine.path.environment(environment)
         return judge_right(operator, target, self.engine.rights, "promote to")
+
+    def may_override(self, operator: Operator, environment: str) -> bool:
+        """Whether the rules let `operator` promote a version there despite its rollback."""
+        target = self.engine.path.environment(environment)
+        return bool(override_via(operator, target, self.engine.rights))
 
     def may_lock(self, operator: Operator, environment: str) -> bool:
         """Whether the rules allow `operator` to lock `environment`."""

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -23,7 +23,7 @@ from engine.domain.parsing import (
     parse_promotion_request,
     parse_rollback_request,
 )
-from engine.domain.plan import Effect, GateMode, Plan
+from engine.domain.plan import GateMode, Plan
 from engine.domain.release_errors import HOLDING
 from engine.domain.request import PromotionRequest, RollbackRequest
 from engine.domain.scheduled_time import parse_scheduled_time
@@ -35,44 +35,18 @@ from web.concurrency_limit import Kind, limit_concurrency
 from web.form_actions import FACE, only_people
 from web.page_blueprint import admit
 from web.refusal_texts import explain_right
+from web.request_preview import EXCEPTIONS, Preview, artifact_of, offered_exceptions
 from web.site import NoSuchPageError, Site, the_site
 
-_PENDING = "not entered yet"
+_PENDING = "no reason yet"
 _LISTED = 100
 _SEARCHED = 2000
 _PATIENCE_SECONDS = 2.0
 # The fields that travel in an address, back to a form that was refused, and their length there.
-_FIELDS, _KEPT = ("version", "incident", "at", "reason"), 500
+_FIELDS, _KEPT = ("version", "incident", "at", "reason", *EXCEPTIONS), 500
 _PATH = "/environments/<name>/<any(promote, rollback):verb>"
 
 change_requests = Blueprint("change_requests", __name__)
-
-
-@dataclass(frozen=True)
-class Preview:
-    """
-    The plan of a request that is not sent yet; `breakable` if an incident skips its blockers, and
-    `rules` is the digest of the rules that count.
-    """
-
-    plan: Plan
-    breakable: bool
-    rules: str
-
-    @property
-    def seen(self) -> dict[str, str]:
-        """The fields of the form that must still be true when the request arrives."""
-        running = self.plan.previous.digest if self.plan.previous else ""
-        return {"running": running, "artifact": _artifact(self.plan), "rules": self.rules}
-
-    @property
-    def nothing(self) -> bool:
-        """Whether the version runs already."""
-        return self.plan.effect is Effect.NOTHING and not self.plan.error
-
-    @property
-    def ready(self) -> bool:
-        return not (self.nothing or self.plan.error)
 
 
 @change_requests.before_request
@@ -176,15 +150,11 @@ def _outdated(site: Site, plan: Plan, given: Mapping[str, str]) -> str:
     """Name a difference to the preview; empty without one."""
     if moved := plan.moved_since(given.get("running", "")):
         return moved
-    if given.get("artifact", "") != _artifact(plan):
+    if given.get("artifact", "") != artifact_of(plan):
         return f"{given['version']} is another artifact now than the one you saw"
     if given.get("rules", "") != _rules(site, plan.request.target):
         return f"The rules of '{plan.request.target}' have changed since you saw them"
     return ""
-
-
-def _artifact(plan: Plan) -> str:
-    return str(plan.manifest.digest) if plan.manifest else ""
 
 
 def _rules(site: Site, name: str) -> str:
@@ -221,7 +191,9 @@ def _parse(
     incident = parse_incident(bool(said), said)
     if verb == "rollback":
         return parse_rollback_request(engine.path, version, name, person, trace, reason, incident)
-    overrides = Overrides(reason=reason if incident else "", incident=incident)
+    older, rolled_back = (given.get(field) == "yes" for field in EXCEPTIONS)
+    asked = older or rolled_back or incident
+    overrides = Overrides(older, rolled_back, reason if asked else "", incident)
     wanted = parse_promotion_request(engine.path, version, None, name, person, trace, overrides)
     at = given.get("at", "").strip()
     return replace(wanted, scheduled_at=parse_scheduled_time(at, engine.now()) if at else None)
@@ -236,7 +208,8 @@ def _preview(
     held = all(each.error and issubclass(each.error, HOLDING) for each in plan.blockers)
     rules = site.platform.engine.path.environment(name).break_glass
     breakable = bool(plan.blockers) and held and rules is not None
-    return Preview(plan, breakable, _rules(site, name))
+    offered = offered_exceptions(plan, lambda: site.platform.may_override(person, name))
+    return Preview(plan, breakable, _rules(site, name), offered)
 
 
 def _plan(site: Site, wanted: PromotionRequest | RollbackRequest, kind: Kind) -> Plan:

@@ -39,6 +39,28 @@ def test_rollback_works_on_a_phone_by_keyboard_without_javascript(
     assert behind_proxy.settle(last_change(behind_proxy).id).state is ChangeState.PROMOTED
 
 
+def test_exception_is_made_on_a_phone_by_keyboard(
+    browser: Browser, behind_proxy: Stage, axe: str
+) -> None:
+    publish_two(behind_proxy)
+    behind_proxy.publish("v0.9.0")
+    who, place = {"X-Forwarded-Email": ALICE}, f"{PROMOTE}?version=v0.9.0"
+    with (
+        serving(behind_proxy.app) as url,
+        page_of(browser, url, viewport=PHONE, extra_http_headers=who) as page,
+    ):
+        found = [violations(page, each, axe) for each in (place, f"{place}&allow_older=yes")]
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        page.goto(place)
+        page.get_by_role("button", name="Show the effect with this exception").press("Enter")
+        page.get_by_label("Reason").fill("customers on the old line")
+        page.get_by_role("button", name="Promote v0.9.0 to staging").press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("You requested v0.9.0 for staging")
+
+    assert found == [[], []]
+    assert behind_proxy.settle(last_change(behind_proxy).id).state is ChangeState.PROMOTED
+
+
 def test_opened_question_and_typed_reason_stay_when_the_change_moves(
     browser: Browser, behind_proxy: Stage
 ) -> None:
