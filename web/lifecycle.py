@@ -24,7 +24,6 @@ from engine.config.issuers import OidcSignIn
 from engine.config.people import NoSignIn
 from engine.domain.errors import ConfigError
 from engine.domain.names import Names
-from engine.domain.product import UNNAMED
 from engine.platform import Platform, Products
 from engine.ports.change_store import Event
 from web.app import create_app
@@ -39,9 +38,21 @@ from web.site import Ready, Shared, Site, no_thread, nothing_counted
 from web.status_cache import Board
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-# Each viewer occupies a thread of the server.
-WATCHERS = 16
+# Each viewer occupies a thread of the server, which sleeps; the others fetch every few seconds.
+WATCHERS = 64
 _THREADS = 2
+# Events of changes that write nothing to a ledger.
+_UNWRITTEN = frozenset(
+    {
+        "submitted",
+        "gate_started",
+        "gate_finished",
+        "checked",
+        "awaiting_approval",
+        "approved",
+        "superseding",
+    }
+)
 # Where there are several products, the limit of requests makes it longer.
 _LOOK_SECONDS = 15.0
 
@@ -171,15 +182,19 @@ def _look(site: Site) -> Callable[[], float]:
 
 
 def _wake(server: Shared, events: Sequence[Event]) -> None:
-    """Read the products again that `events` belong to; with one product, always."""
-    products = {UNNAMED}
-    if server.products.several:
-        store = server.products.store
-        changes = [store.get(change_id) for change_id in {event.change_id for event in events}]
-        products = {change.product for change in changes if change is not None}
-    for site in (server.sites[name] for name in products if name in server.sites):
-        site.board.expire()
-        site.records.wake()
+    """Show what moved: read the status again, and the ledgers to which `events` wrote."""
+    written = {event.change_id for event in events if event.kind not in _UNWRITTEN}
+    changes = map(server.products.store.get, {event.change_id for event in events})
+    targets: dict[str, set[str]] = {}
+    for change in filter(None, changes):
+        moved = targets.setdefault(change.product, set())
+        moved.update({change.target} if change.id in written else ())
+    for product, moved in targets.items():
+        site = server.sites.get(product)
+        if site is not None:
+            site.board.expire()
+            if moved:
+                site.records.wake(moved)
 
 
 def refuse_strangers(config: ServerConfig, host: str) -> None:

@@ -1,8 +1,10 @@
 """Keeps a local copy of the ledgers; every entry in it is linked from the head."""
 
 import logging
+import math
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -65,13 +67,19 @@ class Records:
     guard: HeadGuard | None = None
     heads: dict[str, ReadHead] = field(default_factory=dict)
     _refreshing: threading.Lock = field(default_factory=threading.Lock)
+    # The environments that `run` reads next, unless it is time to read all of them.
+    _moved: set[str] = field(default_factory=set)
+    _all_due: float = -math.inf
+    _noting: threading.Lock = field(default_factory=threading.Lock)
 
-    def refresh(self) -> bool:
+    def refresh(self, names: Collection[str] | None = None) -> bool:
         """
-        Read new entries, and a step of older ones; return whether the copy is complete.
+        Read new entries, and a step of older ones, of all environments or of `names`; return
+        whether their copy is complete.
 
         Never raises: on an error the copy stays unchanged, and `errors` has the error.
         """
+        chosen = [each for each in self.environments if names is None or each in names]
         with self._refreshing:
             try:
                 covered = self.store.cached_ranges()
@@ -80,8 +88,8 @@ class Records:
                 _log.info("the copy of the records not read: %s", error)
                 return False
             # A list, not a generator: every environment is read.
-            complete = all([self._refresh(name, covered.get(name)) for name in self.environments])
-            if not self.errors:
+            complete = all([self._refresh(name, covered.get(name)) for name in chosen])
+            if not self.errors and names is None:
                 self.read_at = self.clock.now()
             return complete
 
@@ -134,13 +142,33 @@ class Records:
                     f"The copy of the ledger of {name} was replaced while it was read: try again"
                 )
 
-    def wake(self) -> None:
-        """Refresh soon, in the background."""
+    def wake(self, names: Collection[str] = ()) -> None:
+        """Refresh `names` soon, in the background, or all environments."""
+        self.note(names)
         self.refresh_soon()
 
+    def note(self, names: Collection[str] = ()) -> None:
+        """Let the next `run` read `names`, or all environments."""
+        with self._noting:
+            self._moved.update(names)
+            if not names:
+                self._all_due = -math.inf
+
     def run(self) -> float:
-        """Refresh once; return the seconds until the next time, 0 while the copy is incomplete."""
-        return self.idle_seconds if self.refresh() or self.errors else 0.0
+        """
+        Refresh the environments that moved, and all of them every `idle_seconds`.
+
+        Return the seconds until the next time, 0 while the copy is incomplete.
+        """
+        with self._noting:
+            began, moved, self._moved = time.monotonic(), self._moved, set()
+            every = not moved or began >= self._all_due
+            if every:
+                self._all_due = began + self.idle_seconds
+        if not self.refresh(None if every else moved) and not self.errors:
+            self.note()
+            return 0.0
+        return max(0.0, self._all_due - time.monotonic())
 
     def fail(self, error: PromotionError) -> None:
         """Note that no ledger can be read now, because of `error`."""
@@ -183,7 +211,8 @@ class Records:
         if not 0 < lag <= _MAX_LAG:
             return None
         # Numbers without a valid entry are skipped, so this may reach further back.
-        entries = tuple(e for e in self.ledger.history(name, lag) if e.sequence > covered.last)
+        read = (head,) if lag == 1 else self.ledger.history(name, lag)
+        entries = tuple(each for each in read if each.sequence > covered.last)
         if not entries:
             return None
         if entries[-1].previous_sequence > covered.last:

@@ -35,6 +35,7 @@ class Background:
         self._reconcilers: dict[str, tuple[EntryReconciler, Scheduled]] = {}
         self._watch: Scheduled | None = None
         self._noticed: dict[str, float] = {}
+        self._records: dict[str, Records] = {}
 
     def start(self) -> None:
         self._schedule.start()
@@ -59,6 +60,7 @@ class Background:
         tasks = [_reading(platform, records, look), *_tasks(platform)]
         copying, *others = [self._schedule.add(task) for task in tasks]
         records.refresh_soon = partial(self._schedule.wake, copying)
+        self._records[platform.product] = records
         if notice is not None:
             task = _once(notice, platform, "an event of the registry had no effect")
             others.append(self._schedule.add(task, after=math.inf))
@@ -71,12 +73,15 @@ class Background:
         now, last = time.monotonic(), self._noticed.get(product, -math.inf)
         begin = last if last > now else max(now, last + _EVENT_SECONDS)
         self._noticed[product] = begin
+        if product in self._records:
+            self._records[product].note()
         for each in self._tasks.get(product, ()):
             self._schedule.wake(each, begin - now)
 
     def remove(self, product: str) -> None:
         """End the work for a product. Its running tasks end by themselves."""
         self._reconcilers.pop(product, None)
+        self._records.pop(product, None)
         for each in self._tasks.pop(product, ()):
             self._schedule.remove(each)
 

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -11,7 +14,9 @@ from engine.adapters.store.records import SqlRecords
 from engine.api import Engine
 from engine.audit.record_cache import Records
 from engine.domain.artifact import Version
+from engine.domain.ledger import LedgerEntry
 from engine.domain.selection import Selection
+from engine.ports import LedgerReader
 from engine.ports.record_cache import CachedRecord
 from tests.conftest import Place
 from tests.scenarios.engines import BOB, engine_on, promote
@@ -64,6 +69,44 @@ def test_later_update_adds_only_new_records(place: Place, engine: Engine, record
         ("staging", 2, "promotion"),
         ("staging", 1, "promotion"),
     ]
+
+
+@dataclass
+class NotedLedger:
+    """A ledger that notes the environments whose newest entry is read."""
+
+    ledger: LedgerReader
+    read: list[str] = field(default_factory=list)
+
+    def head(self, environment: str) -> LedgerEntry | None:
+        self.read.append(environment)
+        return self.ledger.head(environment)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ledger, name)
+
+
+def test_move_reads_its_environment_only(place: Place, engine: Engine, records: Records) -> None:
+    noted = NotedLedger(records.ledger)
+    records.ledger = cast(LedgerReader, noted)
+    build_and_promote(place, engine, "v1.0.0")
+
+    assert 0 < records.run() <= records.idle_seconds
+    assert noted.read == list(engine.path.names)
+
+    noted.read.clear()
+    build_and_promote(place, engine, "v1.1.0")
+    records.wake(["staging"])
+    assert 0 < records.run() <= records.idle_seconds
+    assert noted.read == ["staging"]
+    assert len(records.store.page(EVERYTHING, 100)) == 2
+
+    for wake in (records.wake, partial(setattr, records, "_all_due", 0.0)):
+        noted.read.clear()
+        records.wake(["staging"])
+        wake()
+        records.run()
+        assert noted.read == list(engine.path.names)
 
 
 def test_long_ledger_is_read_in_steps_newest_first(

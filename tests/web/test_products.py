@@ -164,10 +164,13 @@ def test_event_refreshes_its_product_only(shop: Company) -> None:
     for name in shop.products:
         shop.site(name).records.refresh_soon = partial(woken.append, name)
     change = submit(shop.products["search"], "prod")
+    [listen] = shop.app.extensions["floe"].feed.listeners
+    [submitted] = [e for e in shop.products.store.events_of(change.id) if e.kind == "submitted"]
 
-    shop.app.extensions["floe"].feed.listeners[0](shop.products.store.events_of(change.id))
-
-    assert set(woken) == {"search"}
+    listen([submitted])
+    assert woken == []
+    listen([submitted, replace(submitted, kind="promoted")])
+    assert woken == ["search"]
 
 
 def test_table_makes_no_request_to_a_registry(shop: Company) -> None:
