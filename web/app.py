@@ -207,9 +207,10 @@ def _of_product(site: Shared) -> dict[str, object]:
     """Return the template values about the product of the page, if it has one."""
     found = site.sites.get(product_of_page() or UNNAMED)
     if found is None or not (may_look() and may_view(found)):
-        return {"product": None, "reference": None}
+        return {"product": None, "reference": None, "looks": may_look()}
     engine = found.platform.engine
     return {
+        "looks": True,
         "product": found.platform.product,
         "reference": engine.reference,
         "entry": engine.path.entry.name,

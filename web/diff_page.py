@@ -35,9 +35,11 @@ class Side:
 
 
 @diffs.get("/diff")
-def choose() -> AnyResponse:
-    """Redirect from the form to the stable address of the comparison."""
+def choose() -> AnyResponse | str:
+    """Show the form, or redirect from it to the stable address of the comparison."""
     before, after = (request.args.get(name, "").strip() for name in ("from", "to"))
+    if not before and not after:
+        return render_template("compare.html")
     if not before or not after:
         raise UsageError("Name two versions to compare, like v1.2.0 and v1.3.0")
     for text in (before, after):

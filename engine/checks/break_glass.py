@@ -104,11 +104,11 @@ def judge_reviewer(
     operator: Operator, review: OpenReview, target: Environment, rights: Rights, people: Directory
 ) -> Finding:
     """Judge whether `operator` may give the open `review` of `target`."""
-    names = people.names_in(review)
-    if not operator.verified or not names.isdisjoint(operator.identities):
+    own = not people.names_in(review).isdisjoint(operator.identities)
+    if own or not operator.verified:
+        why = "used this break-glass" if own else "is not verified"
         return _block(
-            f"Unauthorized: '{operator.name}' cannot review the break-glass of "
-            f"'{review.operator}'. Another verified person must do it",
+            f"Unauthorized: '{operator.name}' {why}. Another verified person must review it",
             "authorization",
         )
     rules = target.break_glass

@@ -103,6 +103,13 @@ def test_form_leads_to_the_stable_address(stage: Stage) -> None:
     assert (answer.status_code, answer.location) == (303, "/diff/v1.0.0..v1.1.0")
 
 
+def test_address_without_versions_shows_the_form(stage: Stage) -> None:
+    page = stage.get("/diff")
+
+    assert "Compare two versions" in page
+    assert '<form class="compare" method="get" action="/diff">' in page
+
+
 @pytest.mark.parametrize(
     ("place", "status", "said"),
     [

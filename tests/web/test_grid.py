@@ -60,6 +60,14 @@ def test_first_card_lists_the_newest_versions(stage: Stage) -> None:
     assert "published; can go to staging" in page
     assert "All 8 versions" in page
 
+    stage.ask("v1.6.0", "prod")
+    stage.site.board.expire()
+
+    page = stage.get("/")
+
+    assert "live in staging; on the way to prod" in page
+    assert "can go to prod" not in page
+
 
 def test_new_build_shows_after_an_event_of_the_registry(stage: Stage) -> None:
     stage.publish("v1.0.0")

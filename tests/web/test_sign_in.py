@@ -78,6 +78,7 @@ def test_visitors_must_sign_in_before_they_see_anything(place: Place) -> None:
 
     assert {page.url.path for page in pages} == {"/sign-in"}
     assert all("Sign in with your organization" in page.text for page in pages)
+    assert not any("Incident" in page.text for page in pages)
     assert (twin.status_code, events.status_code) == (401, 401)
 
 

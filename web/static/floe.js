@@ -17,7 +17,7 @@
 
   const zoned = new Intl.DateTimeFormat(undefined, {
     year: "numeric", month: "short", day: "numeric",
-    hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
+    hour: "2-digit", minute: "2-digit", timeZoneName: "short",
   });
   // Ages show the local time in their tooltip; other times show it, and UTC in the tooltip.
   function localize() {
