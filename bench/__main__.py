@@ -28,6 +28,7 @@ from bench import (
     slack_replicas,
     startup,
     versions,
+    viewers,
     web,
     windows,
 )
@@ -63,6 +64,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "Idle": idle.rows,
     "Nemesis": nemesis.rows,
     "Page": web.rows,
+    "Viewers": viewers.rows,
     "Products": products.rows,
     "ProductsStart": products_start.rows,
 }
