@@ -12,7 +12,7 @@ from bot.catalog import Catalog, may_view
 from bot.identity import SlackIdentities
 from bot.inbox import Origin
 from bot.mutes import Mutes
-from bot.overviews import Overviews
+from bot.overviews import Overviews, read_rows
 from bot.thread_pool import log_failure
 from bot.webapi import SlackApi, SlackCallError
 from engine.domain.errors import AuthorizationError, PromotionError
@@ -99,5 +99,5 @@ class AppHomes:
             raise AuthorizationError("you may not see this server's environments")
         waiting = [*self._overviews.waiting(operator)]
         rendering = self._catalog.rendering(platform.product)
-        status, now = platform.engine.status(), platform.engine.now()
+        status, now = read_rows(platform), platform.engine.now()
         return render_home(waiting, status, own, now, rendering, muted=platform.product in muted)

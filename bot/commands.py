@@ -88,7 +88,7 @@ class CommandListeners:
         self._accept("promote", body, origin, arguments)
         product = f"{command.product} " if command.product else ""
         step = f"{product}{command.version}: {command.source} → {command.target}"
-        return note(f"Requested {code(step)}.{self._follow_hint(command.product, origin)}")
+        return note(f"Checking {code(step)}.{self._follow_hint(command.product, origin)}")
 
     def _waive(self, body: Body, origin: Origin, text: str) -> Payload | None:
         """Open the form of a waiver with the values in `text`."""

@@ -100,9 +100,15 @@ class Overviews:
         with self._lock:
             running = self._reads.get(platform.product)
             if running is None or running.done():
-                running = self._pool.submit(platform.engine.status)
+                running = self._pool.submit(read_rows, platform)
                 self._reads[platform.product] = running
             return running
+
+
+def read_rows(platform: Platform, target: str | None = None) -> tuple[EnvironmentStatus, ...]:
+    """The status of every environment, or of `target`, with the version of the newest build."""
+    engine = platform.engine
+    return engine.versions.add_published(engine.status(target))
 
 
 def _rows(read: "Future[tuple[EnvironmentStatus, ...]]") -> Rows:

@@ -6,7 +6,7 @@ from bot.blocks.status import render_status
 from bot.catalog import Catalog, may_view
 from bot.identity import SlackIdentities
 from bot.inbox import Action, Origin
-from bot.overviews import Overviews
+from bot.overviews import Overviews, read_rows
 
 
 class StatusActions:
@@ -26,7 +26,7 @@ class StatusActions:
         if platform is None or not may_view(platform, operator):
             # The same for hidden products: their names are not public.
             raise products.unusable(product)
-        rows, changes = platform.engine.status(target), platform.store.open(target)
+        rows, changes = read_rows(platform, target), platform.store.open(target)
         rendering = self._catalog.rendering(product)
         return render_status(rows, changes, platform.engine.now(), rendering)
 

@@ -182,7 +182,7 @@ def _look(site: Site) -> Callable[[], float]:
 
 
 def _wake(server: Shared, events: Sequence[Event]) -> None:
-    """Show what moved: read the status again, and the ledgers to which `events` wrote."""
+    """Read the status again at the next view, and the ledgers to which `events` wrote soon."""
     written = {event.change_id for event in events if event.kind not in _UNWRITTEN}
     changes = map(server.products.store.get, {event.change_id for event in events})
     targets: dict[str, set[str]] = {}

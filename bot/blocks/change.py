@@ -36,7 +36,7 @@ _STATUS_TEXTS = {
     ChangeState.REJECTED: "Rejected :no_entry_sign:",
     ChangeState.EXPIRED: "Expired :alarm_clock:",
     ChangeState.SUPERSEDED: "Superseded :arrows_counterclockwise:",
-    ChangeState.STALE: "Stale :leaves:",
+    ChangeState.STALE: "Out of date :leaves:",
     ChangeState.FAILED: "Failed :x:",
     ChangeState.CANCELLED: "Cancelled :heavy_minus_sign:",
 }
@@ -190,6 +190,9 @@ def _outcome(change: Change, rendering: RenderingContext, request_link: str | No
             parts = [gate_summary(change.gate_results)] if change.gate_results else []
             parts += [approvals] if (approvals := approvals_text(change)) else []
             return [section("out", " · ".join(parts))] if parts else []
+        case ChangeState.REJECTED:
+            by = f"{rendering.mention_decider(change)} rejected this:"
+            return [section("out", f"{by}\n{end_text(change, rendering)}")]
         case _:
             return [section("out", end_text(change, rendering))]
 
@@ -227,8 +230,6 @@ def end_text(change: Change, rendering: RenderingContext) -> str:
     retry = f"Try again: `{rendering.retry_command(change)}`"
     reason = rendering.use_slash_commands(end_reason(change))
     match change.state:
-        case ChangeState.REJECTED:
-            return f"{rendering.mention_decider(change)} rejected this:\n{quote(reason)}\n{retry}"
         case ChangeState.EXPIRED | ChangeState.CANCELLED:
             return f"{escape(reason)}. Nothing was changed. {retry}"
         case ChangeState.BLOCKED:

@@ -21,7 +21,7 @@ from bot.blocks.elements import (
     section,
 )
 from bot.blocks.rendering_context import RenderingContext
-from bot.blocks.status import change_lines, environment_lines
+from bot.blocks.status import environment_lines, own_lines
 from engine.domain.change import Change
 from engine.domain.product import UNNAMED
 from engine.domain.status import EnvironmentStatus
@@ -55,7 +55,10 @@ def render_home(
         header("environments", "Environments"),
         section("rows", environment_lines(rows, rendering) or "No environments."),
         header("own", "Your requests"),
-        section("requests", change_lines(own, rendering) or "You have no recent requests."),
+        section(
+            "requests",
+            own_lines([(change, rendering) for change in own]),
+        ),
         *_direct_messages(_mute_button(muted=muted)),
         context(
             "help", f"`{rendering.commands.promote} help` lists the commands · {format_time(at)}"

@@ -22,7 +22,7 @@ from bot.blocks.elements import (
 )
 from bot.blocks.home import Waiting, mute_blocks, waiting_blocks
 from bot.blocks.rendering_context import RenderingContext
-from bot.blocks.status import change_line, deployed
+from bot.blocks.status import deployed, own_lines
 from engine.config.people import SlashCommands
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError
@@ -70,7 +70,6 @@ def render_home_of_products(
     overview: Overview, own: Sequence[tuple[Change, RenderingContext]], muted: Sequence[str] = ()
 ) -> View:
     """Render the App Home where products have names; `muted` send no direct messages."""
-    requests = join_lines((change_line(change, rendering) for change, rendering in own), 2500)
     blocks: list[Block] = [
         header("waiting", f"Waiting for you ({len(overview.waiting)})"),
         *waiting_blocks(overview.waiting, overview.renderings),
@@ -78,7 +77,7 @@ def render_home_of_products(
         *_products(overview),
         actions("find", _search()),
         header("own", "Your requests"),
-        section("requests", requests or "You have no recent requests."),
+        section("requests", own_lines(own)),
         *mute_blocks(muted),
         context(
             "help",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.blocks.change import change_title, held_text
+from bot.blocks.change import change_title, done_word, held_text
 from bot.blocks.elements import (
     SECTION,
     Block,
@@ -21,8 +21,6 @@ from engine.domain.break_glass import OpenReview
 from engine.domain.change import Change, ChangeState
 from engine.domain.state import list_quarantines
 from engine.domain.status import Alignment, EnvironmentStatus
-
-_NOTES = {Alignment.UNRECORDED: " · published by the build"}
 
 
 def render_status(
@@ -51,7 +49,7 @@ def deployed(row: EnvironmentStatus) -> str:
         return "cannot be read"
     if row.deviates:
         return f"{row.deployed} (should be {row.state.version})"
-    return row.state.version or "nothing"
+    return row.state.version or row.published or "nothing"
 
 
 def environment_lines(rows: Sequence[EnvironmentStatus], rendering: RenderingContext) -> str:
@@ -63,8 +61,18 @@ def change_lines(changes: Sequence[Change], rendering: RenderingContext, limit: 
     return join_lines((change_line(change, rendering) for change in changes), limit)
 
 
+def own_lines(own: Sequence[tuple[Change, RenderingContext]]) -> str:
+    """The requests of one person, each with its time."""
+    lines = (
+        f"{_step_and_state(change, rendering)} · {format_time(change.created_at)}"
+        for change, rendering in own
+    )
+    return join_lines(lines, 2500) or "You have no recent requests."
+
+
 def _environment(row: EnvironmentStatus, rendering: RenderingContext) -> str:
-    version = row.state.version or ("unrecorded" if row.latest else "nothing yet")
+    version = row.state.version or row.published
+    version = version or ("unrecorded" if row.latest else "nothing yet")
     if row.error:
         return f"*{row.name}* :warning: cannot be read: {escape(str(row.error), 300)}"
     warnings = (*row.intrusions, *map(_review, row.state.reviews))
@@ -79,7 +87,8 @@ def _environment(row: EnvironmentStatus, rendering: RenderingContext) -> str:
     behind = f" · not on {', '.join(missing)} :warning:" if missing else ""
     held = "".join(f"\n• {escape(each, 300)}" for each in list_quarantines(row.state.quarantined))
     after = f" · after {row.after}" if row.after else ""
-    note = f"{after}{_NOTES.get(row.alignment, '')}{behind}{intrusions}"
+    built = row.published or row.alignment is Alignment.UNRECORDED
+    note = f"{after}{' · published by the build' if built else ''}{behind}{intrusions}"
     return f"*{row.name}* {escape(version, 100)}{by}{since}{note}{lock}{held}"
 
 
@@ -103,10 +112,16 @@ def _lock(row: EnvironmentStatus, rendering: RenderingContext) -> str:
 
 
 def change_line(change: Change, rendering: RenderingContext) -> str:
+    by = f"requested by {rendering.mention(change.requester.name)}"
+    return f"{_step_and_state(change, rendering)} · {by}"
+
+
+def _step_and_state(change: Change, rendering: RenderingContext) -> str:
     state = change.state.value.replace("_", " ")
+    if change.state is ChangeState.PROMOTED:
+        state = done_word(change).lower()
     if change.held_back:
         state = f"approved, {held_text(change)}"
     waits = change.state is ChangeState.AWAITING_APPROVAL and not change.held_back
     given = f", {len(change.approvals)} of {change.required} approvals" if waits else ""
-    by = f"requested by {rendering.mention(change.requester.name)}"
-    return f"{rendering.details_link(change)}{escape(change_title(change))} · {state}{given} · {by}"
+    return f"{rendering.details_link(change)}{escape(change_title(change))} · {state}{given}"

@@ -127,14 +127,16 @@ def reminder(change: Change, approvers: str) -> Payload:
 
 def end_notice(change: Change, rendering: RenderingContext) -> Payload:
     """Announce how the change ended."""
-    step, warnings = escape(describe_step(change)), []
+    warnings: list[Block] = []
     if change.state is ChangeState.PROMOTED:
         approvals = approvals_text(change)
         text = f"{end_sentence(change, rendering)}{f', {approvals}' if approvals else ''}."
         requester = mention(change.requester.name, change.requester.id)
-        result, warnings = f"{text} Requested by {requester}.", lasting_warnings(change)
+        result = f"{text} Requested by {requester}."
+        # The announcement of a break-glass and the card have its warnings.
+        warnings = [] if change.review_by else lasting_warnings(change)
     else:
-        result = f"*{step}*: {change.state.value}\n{end_text(change, rendering)}"
+        result = f"*{end_sentence(change, rendering)}.*\n{end_text(change, rendering)}"
         text = _ended(change, rendering)
     facts = (*anchor_context(change.anchor), trace_context(change.trace_id))
     return Payload(text, (section(f"{change.id}:end", result), *warnings, *facts))

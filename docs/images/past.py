@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from engine.api import Engine
 from engine.bootstrap import open_engine, open_platform
+from engine.bootstrap.refusals import background_recorder
 from engine.changes.memberships import People
 from engine.config import Config, load_config
 from engine.domain.change import Change
@@ -20,6 +21,7 @@ from engine.ports import NO_PROGRESS
 from tests.builders import Artifact, image
 from tests.manifests import manifest
 from tests.peers import oci_layout
+from tests.scenarios.changing import until
 from tests.web.stage import ALICE, BOB, Stage, person
 from web.lifecycle import open_web
 
@@ -65,8 +67,9 @@ def platform_with_a_past(folder: Path) -> Iterator[tuple[Stage, Change]]:
     )
     config, clock = load_config(folder / "manifest.yaml", {}), Clock()
     with (
+        ExitStack() as recorders,
         open_engine(config, served=True) as opened,
-        open_platform(config, _engine_at(clock, opened)) as platform,
+        open_platform(config, _engine_at(clock, opened, config, recorders)) as platform,
         open_web(_alone(platform, config), config) as app,
         app.test_client() as client,
     ):
@@ -78,8 +81,10 @@ def platform_with_a_past(folder: Path) -> Iterator[tuple[Stage, Change]]:
         yield stage, change
 
 
-def _engine_at(clock: Clock, engine: Engine) -> Engine:
-    return replace(engine, runner=replace(engine.runner, clock=clock))
+def _engine_at(clock: Clock, engine: Engine, config: Config, recorders: ExitStack) -> Engine:
+    runner = replace(engine.runner, clock=clock)
+    refused = background_recorder(config, runner, served=True, stack=recorders)
+    return replace(engine, runner=runner, refused=refused)
 
 
 def _alone(platform: Platform, config: Config) -> Products:
@@ -105,6 +110,7 @@ def _week(stage: Stage, clock: Clock) -> Change:
     _ask(stage, "v1.4.5", "staging", ALICE)
     clock.later(hours=9)
     _ask(stage, "v1.4.4", "prod", MALLORY)
+    assert until(lambda: stage.platform.engine.history("prod", 1)[0].record.kind == "refusal")
     clock.later(hours=5)
     _ask(stage, "v1.4.6", "staging", DAVE)
     clock.later(minutes=40)

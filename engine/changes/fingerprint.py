@@ -19,6 +19,13 @@ from engine.domain.record import AnyRecord, Previous, PromotionRecord, RollbackR
 from engine.domain.release_records import WaiveRecord
 from engine.domain.request import ChangeRequest, PromotionRequest, RollbackRequest, WaiveRequest
 
+_NAMES = {
+    "configuration": "the rules",
+    "digest": "the artifact",
+    "running_digest": "the running artifact",
+    "running_version": "the running version",
+}
+
 
 def change_of(
     request: ChangeRequest,
@@ -139,10 +146,22 @@ def differences_of(change: Change, plan: Plan, configuration: str) -> tuple[str,
 
 def stale(change: Change, differences: tuple[str, ...]) -> StaleError:
     return StaleError(
-        f"Change {change.id} is stale: {'; '.join(differences)}. Nothing was changed. Ask "
-        "again to have it checked as it is now",
+        f"Change {change.id} is stale: {'; '.join(map(_in_words, differences))}. Nothing was "
+        "changed. Ask again to have it checked as it is now",
         {"change_id": change.id, "differences": list(differences)},
     )
+
+
+def _in_words(difference: str) -> str:
+    """Turn `running_version: v1 -> v2` into `the running version changed from v1 to v2`."""
+    name, _, values = difference.partition(": ")
+    agreed, arrow, found = values.partition(" -> ")
+    if not arrow:
+        return difference
+    if name == "rolled_back" and agreed == "nothing":
+        return f"its source was rolled back {found}"
+    named = _NAMES.get(name, name.replace("_", " ").replace("verdicts.", "the result of "))
+    return f"{named} changed from {agreed} to {found}"
 
 
 def superseded(by: Change) -> SupersededError:

@@ -66,7 +66,7 @@ _ENDED = {
     ),
     ChangeState.STALE: Ended(
         reason_code="stale",
-        message="Change c-00000001 is stale: running_version: v0.9.0 -> v0.9.1",
+        message="Change c-00000001 is stale: the running version changed from v0.9.0 to v0.9.1",
         exit_code=15,
     ),
     ChangeState.FAILED: Ended(

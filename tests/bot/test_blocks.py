@@ -163,6 +163,15 @@ def test_drifted_environment_shows_the_deployed_version_and_the_restore_command(
     assert payload.text == "prod v1.4.0 (should be v1.4.4)"
 
 
+def test_first_environment_shows_the_version_of_the_newest_build():
+    row = EnvironmentStatus("dev", EMPTY, None, None, published="v1.5.0")
+
+    payload = render_status([row], [], NOON, RENDERING)
+
+    assert "*dev* v1.5.0 · published by the build" in texts(payload.arguments)
+    assert payload.text == "dev v1.5.0"
+
+
 def test_unreadable_environment_shows_its_error():
     error = LedgerUnreadableError("The ledger of 'prod' is corrupt")
     row = EnvironmentStatus("prod", EMPTY, None, None, error=error)

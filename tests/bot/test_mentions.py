@@ -50,7 +50,7 @@ def test_mention_promotes_or_names_the_command(stage):
     change = stage.change(ChangeState.AWAITING_APPROVAL)
     assert (change.source, change.target) == ("staging", "prod")
     assert change.requester.name == "alice@acme.com"
-    assert answers("Requested `v1.0.0: staging → prod`")
+    assert answers("Checking `v1.0.0: staging → prod`")
 
     mention("promote")
     assert answers("the version is missing")

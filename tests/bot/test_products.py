@@ -70,7 +70,7 @@ def chosen(view):
 def test_three_products_are_promoted_from_one_channel(company):
     for name in ("payments", "checkout", "ledger"):
         answer = company.command(f"/promote {name} v1.0.0 prod")
-        assert f"Requested `{name} v1.0.0" in json.loads(answer.body)["text"]
+        assert f"Checking `{name} v1.0.0" in json.loads(answer.body)["text"]
 
     for name in ("payments", "checkout", "ledger"):
         change = company.change_of(name, ChangeState.AWAITING_APPROVAL)
@@ -94,7 +94,7 @@ def test_three_products_are_promoted_from_one_channel(company):
 def test_product_may_be_left_out_in_its_channel(company):
     answer = company.command("/promote v1.0.0 prod", channel=PAYMENTS)
 
-    assert "Requested `payments v1.0.0" in json.loads(answer.body)["text"]
+    assert "Checking `payments v1.0.0" in json.loads(answer.body)["text"]
     company.change_of("payments", ChangeState.AWAITING_APPROVAL)
 
 
@@ -210,7 +210,7 @@ def test_promotions_of_one_product_shows_its_environments(company):
 
     eventually(lambda: company.private_texts(BOB))
     [text] = company.private_texts(BOB)
-    assert text == "dev nothing · staging v1.0.0 · prod nothing"
+    assert text == "dev v1.0.0 · staging v1.0.0 · prod nothing"
 
 
 @pytest.mark.requirement("SL-003")
@@ -222,7 +222,7 @@ def test_home_shows_waiting_changes_own_products_and_a_search(company):
 
     assert "Waiting for you (1)" in home
     assert "Promote checkout v1.0.0 to prod" in home
-    assert "*<https://floe.acme.com/p/ledger|ledger>* dev nothing · qa v1.0.0" in home
+    assert "*<https://floe.acme.com/p/ledger|ledger>* dev v1.0.0 · qa v1.0.0" in home
     assert "floe_search" in home
 
 
@@ -268,7 +268,7 @@ def test_dead_registry_does_not_delay_the_status_of_other_products(tmp_path):
             home = block_text(open_home(company, BOB))
 
             assert "payments>* :warning: its registry has not answered yet" in home
-            assert "checkout>* dev nothing · staging v1.0.0" in home
+            assert "checkout>* dev v1.0.0 · staging v1.0.0" in home
 
 
 @pytest.mark.requirement("SL-003")

@@ -48,9 +48,12 @@ def asked_by_dave(stage: Stage, version: str) -> PromotionRequest:
 
 
 DIFFERENCES: dict[str, tuple[Callable[[Stage], None], str]] = {
-    "the artifact's tag": (another_artifact, "digest"),
-    "the rules": (other_rules, "configuration"),
-    "the running version": (another_version_runs, "running_version: nothing -> v0.9.0"),
+    "the artifact's tag": (another_artifact, "the artifact changed from"),
+    "the rules": (other_rules, "the rules changed from"),
+    "the running version": (
+        another_version_runs,
+        "the running version changed from nothing to v0.9.0",
+    ),
 }
 
 

@@ -54,17 +54,6 @@ def test_first_page_shows_running_versions_and_times(stage: Stage) -> None:
     assert "Updated" in page
 
 
-def test_first_environment_offers_no_promotion(behind_proxy: Stage) -> None:
-    stage = behind_proxy
-    stage.publish("v1.0.0")
-
-    page = stage.get("/environments/dev", ALICE)
-
-    assert "Builds publish into dev, so nothing is promoted to it" in page
-    assert "/environments/dev/promote" not in page
-    assert "/environments/staging/promote" in stage.get("/environments/staging", ALICE)
-
-
 def test_badges_describe_blockers_in_words(stage: Stage) -> None:
     promoted_to_prod(stage)
     stage.publish("v1.1.0")

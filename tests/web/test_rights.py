@@ -194,3 +194,14 @@ def test_member_of_no_group_cannot_lock(api: Client) -> None:
     api.stage.post("/environments/prod/lock", "erin@acme.com", "/incident", reason="x")
 
     assert "is not authorized to lock" in api.stage.get("/environments/prod", "erin@acme.com")
+
+
+def test_first_environment_offers_no_promotion(behind_proxy: Stage) -> None:
+    stage = behind_proxy
+    stage.publish("v1.0.0")
+
+    page = stage.get("/environments/dev", ALICE)
+
+    assert "Builds publish into dev, so nothing is promoted to it" in page
+    assert "/environments/dev/promote" not in page
+    assert "/environments/staging/promote" in stage.get("/environments/staging", ALICE)
