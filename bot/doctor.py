@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from bot.tokens import Tokens
-from bot.webapi import SlackApi, SlackCallError, web_client
+from bot.webapi import SlackApi, SlackCallError, silent_logger, web_client
 from engine.config import Config
 from engine.config.people import NoSignIn
 from engine.doctor.diagnosis import Chart, Diagnosis
@@ -54,11 +54,15 @@ def _tries(config: Config, environ: Mapping[str, str], write: bool) -> Tries:
     if tokens is None:
         yield _CHART.not_tried("tokens", "SLACK_BOT_TOKEN is not set, so floe serves no bot")
         return
-    slack = _Slack(SlackApi(web_client(tokens.bot_token, tokens.api_url)), config, write)
-    yield from slack.tries()
+    yield from _Slack(_api(tokens.bot_token, tokens.api_url), config, write).tries()
     if tokens.app_token is not None:
-        app = SlackApi(web_client(tokens.app_token, tokens.api_url))
+        app = _api(tokens.app_token, tokens.api_url)
         yield _tried("Socket Mode", lambda: _socket(app))
+
+
+def _api(token: str, url: str | None) -> SlackApi:
+    # The table has the errors.
+    return SlackApi(web_client(token, url, logger=silent_logger()))
 
 
 def _tried(name: str, attempt: Callable[[], Diagnosis]) -> Diagnosis:

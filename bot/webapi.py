@@ -59,14 +59,26 @@ def quiet_logger() -> logging.Logger:
     return logger
 
 
-def web_client(token: str, base_url: str | None, timeout_seconds: int = 10) -> WebClient:
+def silent_logger() -> logging.Logger:
+    """A logger for callers that show each error themselves."""
+    logger = logging.getLogger(f"{_LOGGER_NAME}.silent")
+    logger.disabled = True
+    return logger
+
+
+def web_client(
+    token: str,
+    base_url: str | None,
+    timeout_seconds: int = 10,
+    logger: logging.Logger | None = None,
+) -> WebClient:
     """A client without retries; callers decide how long they wait."""
     return WebClient(
         token,
         base_url=base_url or WebClient.BASE_URL,
         timeout=timeout_seconds,
         retry_handlers=[],
-        logger=quiet_logger(),
+        logger=logger or quiet_logger(),
     )
 
 

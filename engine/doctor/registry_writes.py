@@ -33,12 +33,14 @@ def tag_patterns(
     """
     The patterns of floe's tags; `kinds` are those of moving tags `floe-….*`.
 
+    Builds write the tags of the first of `environments`: its rules are up to them.
     No throw-away tag can be read as a version or an entry.
     """
     word = f"floe-doctor-{nonce}"
     fixed = [("floe-ledger.*", f"floe-ledger.{word}.1")]
     fixed += [(f"floe-{kind}.*", f"floe-{kind}.{word}") for kind in ("policy", "findings")]
-    fixed += [(f"v*-{name}", f"v0-{word}-{name}") for name in environments]
+    fixed += [(f"v*-{name}", f"v0-{word}-{name}") for name in environments[1:]]
+    fixed += [("v*-rollback-*", f"v0-{word}-rollback-1")]
     moving = [("sha256-*", f"sha256-{nonce * 4}")]
     moving += [(f"floe-{kind}.*", f"floe-{kind}.{word}") for kind in kinds]
     moving += [(f"latest-{name}", f"latest-{word}-{name}") for name in environments]

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from engine.doctor.registry_writes import tag_patterns
 from tests.builders import image
+from tests.docs.pages import blocks
 from tests.doctor.clinic import examine, prepare
 from tests.peers import raw
 from tests.peers.docker_registry import PASSWORD, docker_registry
@@ -86,9 +88,17 @@ def test_tags_that_can_be_moved_get_the_patterns_to_protect(
 
     row = examined.row("registry", "immutable tags")
     assert row["verdict"] == "warning"
-    assert row["advice"].startswith("Protect floe-ledger.*, floe-policy.*, floe-findings.*, v*-dev")
+    patterns = "floe-ledger.*, floe-policy.*, floe-findings.*, v*-prod, v*-rollback-*"
+    assert row["advice"].startswith(f"Protect {patterns} with immutability rules")
     assert examined.verdict("registry", "moving tags") == "passed"
     assert examined.code == 0
+
+
+def test_patterns_to_protect_are_those_of_the_page() -> None:
+    patterns = tag_patterns(("dev", "staging", "prod"), ("head",), "0")
+
+    [page] = [each for each in blocks("text") if "floe-findings.*" in each.text]
+    assert {each.pattern for each in patterns if not each.moves} == {*page.text.split()}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from tests.bot.fake_slack import BOT_TOKEN, FakeSlack, Json, fake_slack
 from tests.builders import image
 from tests.doctor.clinic import Examined, examine, prepare
 from tests.peers import oci_layout
+from tests.peers.loopback import free_port
 
 WRITING = ("chat.postMessage", "chat.scheduleMessage", "chat.deleteScheduledMessage")
 
@@ -143,3 +144,10 @@ def test_slack_that_does_not_answer_is_found(slack: Workspace, tmp_path: Path) -
 
     assert examined.failed == [("Slack", "token")]
     assert examined.code == 5
+
+
+def test_error_of_slack_is_only_in_the_table(slack: Workspace, tmp_path: Path) -> None:
+    examined = run(tmp_path, slack, SLACK_API_URL=f"http://127.0.0.1:{free_port()}/api/")
+
+    assert examined.failed == [("Slack", "token")]
+    assert "Failed to send a request" not in examined.finished.err
