@@ -1,11 +1,13 @@
 """Warnings about rules that became looser since the last change that warned of them."""
 
+import json
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
+from engine.domain.names import canonical_name
 from engine.domain.policy_changes import compare_policies
 from engine.domain.policy_document import MAX_POLICY_BYTES, PolicyDocument
 from engine.domain.record import PromotionRecord, RollbackRecord
@@ -14,6 +16,7 @@ from engine.domain.rule_changes import ChangeKind, RuleChange
 from engine.ports import LedgerReader, RegistryReader
 
 _WARNING = (PromotionRecord, RollbackRecord, WaiveRecord)
+_GROUPS = "identity.groups."
 _MAX_RULES = 20
 # The newest records that are searched for a waiver; a promotion or rollback is always found.
 _MAX_SEARCHED = 20
@@ -47,10 +50,13 @@ class RuleHistory:
                 f"The rules of {name} changed since the record {place}, and the earlier "
                 f"rules cannot be read: {error}",
             )
+        rules = _rules_text(older, self.policy)
         looser = [
             _sentence(each)
             for each in changes
-            if each.kind is ChangeKind.LOOSER and each.environment in (None, name)
+            if each.kind is ChangeKind.LOOSER
+            and each.environment in (None, name)
+            and not _is_idle_group(each, rules)
         ]
         since = f"The rules of {name} became looser since the record {place}"
         warnings = [f"{since}: {text}" for text in looser[:_MAX_RULES]]
@@ -77,6 +83,24 @@ def _last_change(ledger: LedgerReader, head: LedgerEntry | None) -> LedgerEntry 
     if found or head.state.sequence is None:
         return found or head
     return ledger.entry(head, head.state.sequence)
+
+
+def _rules_text(*documents: PolicyDocument) -> str:
+    """All rules as one text in canonical spelling, without the names under identity.groups."""
+    found = []
+    for rules in (each.rules for each in documents):
+        people = rules["identity"]
+        members = [*people["groups"].values()]
+        kept = {**rules, "identity": {**people, "groups": members}}
+        found.append(json.dumps(kept, ensure_ascii=False))
+    return canonical_name("".join(found))
+
+
+def _is_idle_group(change: RuleChange, rules: str) -> bool:
+    """Whether `change` is about the members of a group whose name is nowhere in `rules`."""
+    name = canonical_name(change.rule)
+    group = json.dumps(name.removeprefix(_GROUPS), ensure_ascii=False)[1:-1]
+    return name.startswith(_GROUPS) and group not in rules
 
 
 def _sentence(change: RuleChange) -> str:

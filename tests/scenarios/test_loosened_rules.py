@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from engine.api import Engine
 from engine.config.digests import policy_document
@@ -12,7 +15,7 @@ from engine.domain.change import ChangeState
 from engine.domain.environment import Approvals, Authorization, Environment
 from engine.domain.path import PromotionPath
 from engine.domain.plan import GateMode
-from engine.domain.policy_document import policy_tag
+from engine.domain.policy_document import PolicyDocument, policy_tag
 from engine.domain.record import PromotionRecord, RollbackRecord
 from tests.builders import image
 from tests.conftest import Place
@@ -118,6 +121,36 @@ def test_rules_of_the_whole_product_concern_each_environment(place: Place, tmp_p
         (warning,) = warnings(engine)
 
     assert warning.endswith("to [dev, staging, prod] (removes qa before staging)")
+
+
+def with_people(identity: Identity) -> PolicyDocument:
+    admitted = Environment("prod", authorization=Authorization(frozenset({"sre"})))
+    return policy_document(path_of("dev", "staging", admitted), (), None, identity, Ledger())
+
+
+@pytest.mark.parametrize(
+    ("group", "identity", "warns"),
+    [
+        ("testers", {}, False),
+        ("sre", {}, True),
+        ("testers", {"lockers": ("Testers",)}, True),
+        ("testers", {"roles": ({"role": "approver", "groups": ["testers"]},)}, True),
+    ],
+)
+def test_members_of_a_group_are_a_rule_if_a_rule_names_it(
+    group: str, identity: dict[str, Any], warns: bool, place: Place, tmp_path: Path
+) -> None:
+    before, after = (
+        with_people(Identity.model_validate({**identity, "groups": groups}))
+        for groups in ({}, {group: ("eve@acme.com",)})
+    )
+    with engine_on(place.registry, tmp_path, policy=before) as engine:
+        build_and_promote(place, engine, "v1.0.0")
+    place.push(artifact("v2.0.0"), "v2.0.0-dev")
+    with engine_on(place.registry, tmp_path, policy=after) as engine:
+        found = warnings(engine)
+
+    assert [f"identity.groups.{group} goes from" in each for each in found] == [True] * warns
 
 
 def test_rollback_warns_too(place: Place, tmp_path: Path) -> None:
