@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from engine.bootstrap.server import CachedRecord
 from engine.domain.change import Change, ChangeState
 from engine.domain.deployments import Rollout, rollout
-from engine.domain.errors import EnvironmentLockedError, PromotionError
+from engine.domain.errors import ArtifactNotFoundError, EnvironmentLockedError, PromotionError
 from engine.domain.release_errors import WindowClosedError
 from engine.domain.selection import Selection
 from engine.domain.status import EnvironmentStatus
@@ -184,6 +184,13 @@ def _is_resolved(change: Change, row: EnvironmentStatus | None) -> bool:
     return change.ended.reason_code == EnvironmentLockedError.reason_code and row.lock is None
 
 
+def _is_unknown(change: Change) -> bool:
+    """Whether no environment had the version: most often a typing mistake."""
+    if change.ended is None or change.ended.reason_code != ArtifactNotFoundError.reason_code:
+        return False
+    return change.ended.details.get("environments") == []
+
+
 def _failures(site: Site, seen: Seen) -> Iterator[Obstacle]:
     try:
         failed = failures(site)
@@ -196,7 +203,7 @@ def _failures(site: Site, seen: Seen) -> Iterator[Obstacle]:
         # A later change of the environment made it irrelevant.
         if now - change.updated_at > _RECENTLY or (since and since > change.updated_at):
             continue
-        if _is_resolved(change, row):
+        if _is_resolved(change, row) or _is_unknown(change):
             continue
         why = change.ended.message if change.ended else change.state.value
         text = f"{change.version} {change.state.value}"

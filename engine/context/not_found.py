@@ -26,13 +26,17 @@ def not_found_error(
         hint = f"A build published '{published}' already, so {target} needs no promotion"
     return ArtifactNotFoundError(
         f"There is no '{missing}' in {repository}. {hint}",
-        {"tag": str(wanted[0]), "nearest": [str(each) for each in near]},
+        {
+            "tag": str(wanted[0]),
+            "nearest": [str(each) for each in near],
+            "environments": _having(path, version, tags),
+        },
     )
 
 
 def _reached(path: PromotionPath, version: Version, tags: tuple[Tag, ...]) -> str:
     """Where the version is, and the command that takes it further; empty if it is nowhere."""
-    having = [each.name for each in path.environments if _has(each, version, tags)]
+    having = _having(path, version, tags)
     ready = (
         each.name
         for each in path.environments
@@ -45,6 +49,10 @@ def _reached(path: PromotionPath, version: Version, tags: tuple[Tag, ...]) -> st
         f"{version} is in {', '.join(having)}. Promote it to {following} first: "
         f"floe platform promote {version} --to {following}"
     )
+
+
+def _having(path: PromotionPath, version: Version, tags: tuple[Tag, ...]) -> list[str]:
+    return [each.name for each in path.environments if _has(each, version, tags)]
 
 
 def _has(place: Environment, version: Version, tags: tuple[Tag, ...]) -> bool:

@@ -76,6 +76,20 @@ def test_only_what_blocks_now_is_a_blocker(stage: Stage) -> None:
     assert f'id="chip-{checking.id}"' in page
 
 
+def test_request_for_a_version_that_does_not_exist_is_no_problem(stage: Stage) -> None:
+    stage.publish("v1.0.0")
+    misspelled = stage.ask("v1.0.1", "staging")
+    early = stage.ask("v1.0.0", "prod")
+    stage.site.board.expire()
+
+    page = stage.get("/")
+
+    assert misspelled.ended and misspelled.ended.reason_code == "artifact_not_found"
+    assert f'id="obstacle-{early.id}"' in page.partition("Problems")[2]
+    assert misspelled.id not in page
+    assert misspelled.id in stage.get("/changes")
+
+
 def test_advice_for_beginners_ends_with_the_first_promotion(stage: Stage) -> None:
     before = stage.get("/")
     stage.publish("v1.0.0")
