@@ -71,7 +71,20 @@ def admit_reader() -> None:
         g.caller = caller()
         must_read(g.caller)
     elif not may_look():
+        _must_be_named()
         caller()
+
+
+def _must_be_named() -> None:
+    """Raise if the page is signed in by a proxy, which sent no name with this request."""
+    door = shared()
+    if isinstance(door.web.auth, ProxySignIn):
+        bearer = ", or send an OIDC token as 'Authorization: Bearer …'"
+        raise UnauthenticatedError(
+            "Not authenticated: a proxy in front of this server signs people in, and it did not "
+            "say who you are. Use the address of that proxy"
+            f"{bearer if door.entrance.takes_tokens() else ''}"
+        )
 
 
 def must_read(operator: Operator) -> None:

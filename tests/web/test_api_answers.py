@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.stage import Stage, stage_in
+from tests.web.stage import PROXY, Stage, stage_in
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)?")
 
@@ -50,3 +50,13 @@ def times(value: Any) -> Iterator[str]:
                 yield from times(inner)
         case str() if _TIME.fullmatch(value):
             yield value
+
+
+def test_request_without_the_headers_of_the_proxy_is_told_so(tmp_path):
+    with stage_in(tmp_path, PROXY) as stage:
+        answer = stage.client.get("/api/v1/status")
+
+    error = answer.json["error"]
+    assert (answer.status_code, error["reason_code"]) == (401, "unauthenticated")
+    assert "a proxy in front of this server signs people in" in error["message"]
+    assert "identity.oidc" not in error["message"]
