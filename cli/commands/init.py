@@ -54,6 +54,9 @@ def init(output: str, **given: Any) -> None:
     A terminal asks for each option that is left out; Enter takes the answer in brackets. Elsewhere,
     that answer is taken, and a required one that is missing is an error. Existing files stay as
     they are, and then nothing is written. Secrets are read from environment variables only.
+
+    The last step tries the settings, as floe doctor does, except for a cluster. Exit code 0 if no
+    try failed, else that of the first failure; the files stay.
     """
     trace, folder = trace_id(os.environ.get("TRACEPARENT")), Path.cwd()
     # Asking takes a minute: refuse before it.
@@ -74,17 +77,21 @@ def _write(answers: Answers, folder: Path, trace: str) -> Answer:
         for name, text in _texts(answers, folder, public).items():
             (draft / name).write_text(text, encoding="utf-8")
         _check(draft)
-    steps, examined = next_steps(answers), _examined(folder, trace)
+    steps = next_steps(answers)
+    # The secrets and the database of a cluster are not here.
+    examined = None if answers.deploy == HELM else _examined(folder, trace)
+    error = examined.document.error if examined else None
     response = InitResponse.build(
-        success=True,
+        success=error is None,
         files=names,
         variables=answers.variables,
-        diagnoses=examined.document.diagnoses,
+        diagnoses=examined.document.diagnoses if examined else (),
         commands=steps.commands,
         trace_id=trace,
+        error=error,
     )
     # The trace id ends the whole answer.
-    return render(response, steps, examined.lines[:-1])
+    return render(response, steps, examined.lines[:-1] if examined else ())
 
 
 def _examined(folder: Path, trace: str) -> Answer:

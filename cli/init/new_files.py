@@ -49,7 +49,7 @@ def refuse_existing(folder: Path, names: Sequence[str]) -> None:
         verb = "exists" if len(existing) == 1 else "exist"
         raise UsageError(
             f"{', '.join(existing)} already {verb} in {folder}, and nothing is overwritten: move "
-            "existing files away, or use another directory"
+            "existing files away, or use another directory. To check existing files: floe doctor"
         )
 
 

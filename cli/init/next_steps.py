@@ -10,6 +10,7 @@ from cli.init.companions import secrets_file
 from engine.config.addresses import RemoteAddress
 
 SAMPLE = "v0.0.1"
+_IN_CLUSTER = "kubectl exec deployment/floe --container floe --"
 _CLIENTS = ("skopeo", "oras", "crane")
 _SECRETS = {
     "SLACK_BOT_TOKEN": "OAuth & Permissions: Bot User OAuth Token (xoxb-…)",
@@ -34,7 +35,7 @@ class NextSteps:
 def next_steps(answers: Answers) -> NextSteps:
     publish, promote = _publish(answers), f"floe promote {SAMPLE} --to {answers.environments[1]}"
     if answers.deploy == HELM:
-        promote = f"kubectl exec deployment/floe --container floe -- {promote}"
+        promote = f"{_IN_CLUSTER} {promote}"
         commands = [publish, _serve(answers), promote]
     else:
         commands = [publish, promote, _serve(answers)]
@@ -116,6 +117,8 @@ def _afterwards(answers: Answers) -> tuple[str, ...]:
     target = waiting or answers.environments[-1]
     approved = "; another person approves in the thread" if waiting else ""
     lines = [f"In Slack: /promote {SAMPLE} {target}{approved}"] if answers.has_slack else []
+    if answers.deploy == HELM:
+        lines.append(f"To try the settings where the secrets are: {_IN_CLUSTER} floe doctor")
     page = answers.address or "http://localhost:8080"
     if not answers.approvals:
         lines.append(

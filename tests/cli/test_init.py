@@ -10,6 +10,7 @@ from engine.config.people import OidcSignIn
 from tests.scenarios.commands import Finished, Floe
 
 # No registry answers there: the doctor says so, and the files are written.
+UNREACHED, UNUSABLE = 5, 2
 REGISTRY = "oci://localhost:1/acme/shop"
 FILES = {"floe.key", "floe.key.pub", "manifest.yaml", "slack-app.yaml"}
 SIGN_IN = ("--oidc-issuer", "https://login.acme.com", "--oidc-domains", "acme.com,acme.org")
@@ -48,7 +49,7 @@ def files(folder: Path) -> set[str]:
 def test_options_write_the_smallest_valid_manifest(tmp_path: Path) -> None:
     done = init(tmp_path, "--slack", "none")
 
-    assert done.code == 0, done.err
+    assert done.code == UNREACHED, done.err
     assert files(tmp_path) == FILES - {"slack-app.yaml"}
     assert "prod needs no approval yet: floe knows people through Slack" in done.out
     assert (tmp_path / "manifest.yaml").read_text() == SMALLEST
@@ -61,7 +62,7 @@ def test_options_write_the_smallest_valid_manifest(tmp_path: Path) -> None:
 def test_terminal_asks_and_enter_takes_the_answer_in_brackets(tmp_path: Path) -> None:
     done = Floe(tmp_path).run_at_terminal("localhost:1/acme/shop" + 9 * "\n", "init")
 
-    assert done.code == 0, done.err
+    assert done.code == UNREACHED, done.err
     assert "Name of the product [shop]: " in done.err
     assert "Environments in the order of promotion [dev,staging,prod]: " in done.err
     assert files(tmp_path) == FILES
@@ -81,7 +82,7 @@ def test_terminal_asks_again_after_an_invalid_answer(tmp_path: Path) -> None:
 
     done = Floe(tmp_path).run_at_terminal("\n".join(typed), "init")
 
-    assert done.code == 0, done.err
+    assert done.code == UNREACHED, done.err
     # Typed ahead, so the terminal shows no answers between them.
     errors = re.findall(r"Error: ([\w ]+)", done.err)
     assert errors == [
@@ -195,7 +196,7 @@ def test_sign_in_and_approvers_are_in_the_manifest(tmp_path: Path) -> None:
     done = init(tmp_path, *SIGN_IN, "--approvals", "2", "--approvers", people)
 
     config = load_config(tmp_path / "manifest.yaml", {"OIDC_CLIENT_SECRET": "x"})
-    assert done.code == 0, done.err
+    assert done.code == UNUSABLE, done.err
     assert isinstance(config.web.auth, OidcSignIn)
     assert config.web.auth.allowed_domains == ("acme.com", "acme.org")
     approvals = config.path.environment("prod").approvals
@@ -215,6 +216,7 @@ def test_json_has_the_files_the_variables_and_the_commands(tmp_path: Path) -> No
     assert publish.endswith("localhost:1/acme/shop:v0.0.1-test")
     assert serve == "floe serve"
     assert "PRIVATE" not in done.out + done.err
+    assert (document["success"], document["error"]["exit_code"], done.code) == (False, 5, 5)
     failed = [each["name"] for each in document["diagnoses"] if each["verdict"] == "failed"]
     assert failed == ["reachable"]
 
@@ -224,7 +226,28 @@ def test_server_that_the_doctor_would_bypass_is_named(tmp_path: Path) -> None:
 
     done = floe.run("init", "--registry", REGISTRY)
 
-    assert done.code == 0
+    assert done.code == UNUSABLE
     assert files(tmp_path) == FILES
     assert "Not examined: FLOE_SERVER is set" in done.out
+    assert "\nOnce no try fails:\n" in done.out
+
+
+def test_failed_try_is_the_result_and_its_files_stay(tmp_path: Path) -> None:
+    done = init(tmp_path, "--slack", "none")
+    again = init(tmp_path, "--slack", "none")
+    repeated = Floe(tmp_path).run("doctor", "--output", "json")
+
+    assert (done.code, repeated.code, again.code) == (UNREACHED, UNREACHED, 2)
+    assert "The files are complete and stay. Mend each failure" in done.out
+    assert "\n  floe doctor\n" in done.out
+    assert "\nNext:\n" not in done.out
+    assert "To check existing files: floe doctor" in again.err
+    assert repeated.document["error"]["exit_code"] == UNREACHED
+
+
+def test_settings_that_can_be_used_lead_to_the_next_commands(tmp_path: Path) -> None:
+    done = Floe(tmp_path).run("init", "--registry", "oci-layout:./registry", "--slack", "none")
+
+    assert done.code == 0, done.out
     assert "\nNext:\n" in done.out
+    assert "floe doctor\n" not in done.out

@@ -15,7 +15,7 @@ import yaml
 import bot
 from engine.config import load_config
 from tests.cli.serving import ROOT
-from tests.cli.test_init import FILES, HELM, REGISTRY, files, init
+from tests.cli.test_init import FILES, HELM, REGISTRY, UNREACHED, files, init
 from tests.scenarios.commands import Floe
 
 SHIPPED = Path(bot.__file__).parent / "slack-app.yaml"
@@ -46,7 +46,7 @@ def test_interruption_between_files_leaves_no_platform(
     left = files(tmp_path)
     assert "manifest.yaml" not in left
     assert number == signal.SIGKILL or left == set()
-    assert init(tmp_path).code == 0
+    assert init(tmp_path).code == UNREACHED
     assert files(tmp_path) == FILES
     assert Floe(tmp_path).run("keys", "show").code == 0
 
@@ -122,7 +122,7 @@ def test_systemd_unit_is_valid(tmp_path: Path) -> None:
     done = init(tmp_path, "--deploy", "systemd")
 
     unit = (tmp_path / "floe.service").read_text()
-    assert done.code == 0, done.err
+    assert done.code == UNREACHED, done.err
     assert f"serve --manifest {tmp_path}/manifest.yaml\n" in unit
     assert "EnvironmentFile=/etc/floe/shop.env\n" in unit
     assert "/etc/floe/shop.env" in done.out
@@ -152,6 +152,7 @@ def test_helm_values_are_valid_for_the_chart(tmp_path: Path) -> None:
     values = yaml.safe_load((tmp_path / "values.yaml").read_text())
     schema = json.loads((ROOT / "deploy/chart/values.schema.json").read_text())
     assert done.code == 0, done.err
+    assert "kubectl exec deployment/floe --container floe -- floe doctor" in done.out
     jsonschema.Draft7Validator(schema).validate(values)
     assert values["manifest"] == (tmp_path / "manifest.yaml").read_text()
     assert values["secrets"] == ["floe", "floe-key"]
