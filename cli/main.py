@@ -71,7 +71,10 @@ audit = LazyGroup(
 )
 platform.add_command(audit)
 
-_OFTEN = ("promote", "rollback", "lock", "unlock", "status", "versions", "changes", "open")
+_OFTEN = (
+    *("promote", "rollback", "release", "lock", "unlock"),
+    *("status", "versions", "changes", "open"),
+)
 _DECISIONS = ("approve", "reject", "cancel")
 
 floe = LazyGroup(
@@ -91,7 +94,10 @@ floe = LazyGroup(
     "9 transition · 10 tag exists · 11 never promoted · 12 not authorized · 13 locked · "
     "14 waiting · 15 rejected · 130 interrupted",
     short_forms={name: platform.lazy[name] for name in (*_OFTEN, *_DECISIONS)}
-    | {"history": audit.lazy["history"]},
+    | {
+        "history": audit.lazy["history"],
+        "audit": ("cli.main:audit", "Verify and search the ledgers."),
+    },
 )
 floe.add_command(platform)
 floe.add_command(

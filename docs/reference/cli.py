@@ -50,6 +50,7 @@ def _short_forms() -> str:
 
 
 def _full_names() -> Iterator[tuple[str, str]]:
+    yield "floe platform audit", "cli.main:audit"
     for group, path in ((platform, "floe platform"), (audit, "floe platform audit")):
         for name, (module, _) in group.lazy.items():
             yield f"{path} {name}", module

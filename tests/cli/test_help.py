@@ -32,9 +32,9 @@ def test_version_is_printed(tmp_path: Path) -> None:
 
 
 SHORT_FORMS = (
-    *("promote", "rollback", "lock", "unlock", "status", "versions"),
+    *("promote", "rollback", "release", "lock", "unlock", "status", "versions"),
     *("changes", "open", "approve", "reject", "cancel"),
-    "history",
+    *("history", "audit"),
 )
 
 
