@@ -99,7 +99,7 @@ def _follow(url: str, ready: Any, done: Any, took: list[float]) -> None:
                 if line.startswith("data:") and time.monotonic() - fetched > _PAUSE_SECONDS:
                     time.sleep(_PAUSE_SECONDS)
                     fetched = time.monotonic()
-                    client.get("/").raise_for_status()
+                    client.get("/", headers={"HX-Request": "true"}).raise_for_status()
                     took.append(time.monotonic() - fetched)
 
 

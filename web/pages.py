@@ -4,6 +4,7 @@ from datetime import datetime
 from functools import partial
 
 from flask import render_template, request
+from markupsafe import Markup
 
 from engine.bootstrap.server import CachedRecord
 from engine.domain.change import Change
@@ -29,10 +30,18 @@ _CHANGES = 50
 
 @pages.get("/")
 def now() -> str:
-    site, at = the_site(), _now()
-    seen = site.board.look()
+    site = the_site()
+    # Nothing else in this part depends on the viewer.
+    part = site.shared_view.get(visitor() is not None, partial(_status, site))
+    if "HX-Request" in request.headers:
+        return part
+    return render_template("now.html", live=Markup(part), now=_now())  # noqa: S704 - rendered above
+
+
+def _status(site: Site) -> str:
+    at, seen = _now(), site.board.look()
     return render_template(
-        "now.html",
+        "now_live.html",
         seen=seen,
         cards=cards(site, seen, at),
         obstacles=obstacles(seen),

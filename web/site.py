@@ -23,6 +23,7 @@ from web.ended_sessions import EndedSessions
 from web.event_feed import Feed
 from web.oidc_client import Provider
 from web.rate import Rate
+from web.shared_view import SharedView
 from web.status_cache import Board
 
 # Returns why a dependency fails, or None.
@@ -70,6 +71,7 @@ class Site:
     compare_releases: CompareReleases
     dora_reader: DoraReader
     answering: threading.Lock = field(default_factory=threading.Lock)
+    shared_view: SharedView = field(default_factory=SharedView)
 
 
 @dataclass
