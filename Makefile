@@ -12,6 +12,7 @@ help:
 	@echo "make serve-demo  a page with a past, to look at and to approve on"
 	@echo "make demo-slack  a Slack workspace with the bot in it, to try every command"
 	@echo "make demo-replicas  two servers with a database: each is killed once, and nothing is lost"
+	@echo "make install  install floe into .venv"
 	@echo "make test    run the tests, on a real registry"
 	@echo "make test-peers  run the tests against cosign, judges of logs and helm, which are built first"
 	@echo "make check   style, types, import contracts, file sizes, plain English"
@@ -79,6 +80,7 @@ dist: $(INSTALLED)
 	@$(BIN)/python -m deploy.release --key "$(KEY)" --out "$(OUT)"
 
 install: $(INSTALLED)
+	@echo "floe is $(CURDIR)/$(BIN)/floe. To type only floe: export PATH=\"$(CURDIR)/$(BIN):\$$PATH\""
 
 # Tools and an editable install, and git runs the quick checks before each commit.
 dev: $(INSTALLED)
