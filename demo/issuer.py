@@ -1,9 +1,16 @@
-"""A small OpenID provider on loopback that signs in the demo's people without a password."""
+"""
+A small OpenID provider on loopback that signs in the demo's people without a password.
 
+`python -m demo.issuer` runs it alone, to play several people on a platform of your own.
+"""
+
+import argparse
 import hashlib
 import html
 import json
 import secrets
+import signal
+import sys
 import threading
 import time
 from base64 import urlsafe_b64encode
@@ -101,14 +108,29 @@ class Issuer:
 
 
 @contextmanager
-def issuer() -> Iterator[Issuer]:
-    server = _Server(("127.0.0.1", 0), _Handler)
+def issuer(port: int = 0) -> Iterator[Issuer]:
+    server = _Server(("127.0.0.1", port), _Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield server.issuer
     finally:
         server.shutdown()
         server.server_close()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m demo.issuer")
+    parser.add_argument("--port", type=int, default=9000, help="0: a free port")
+    try:
+        with issuer(parser.parse_args().port) as provider:
+            print(f"Signs in {', '.join(PEOPLE)} without a password: {provider.url}", flush=True)
+            signal.pause()
+    except OSError as error:
+        print(f"The provider cannot start: {error}. Choose another --port", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
 
 
 class _Server(ThreadingHTTPServer):
@@ -153,3 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _public_key() -> dict[str, Any]:
     key: dict[str, Any] = jwt.algorithms.ECAlgorithm.to_jwk(_KEY.public_key(), as_dict=True)
     return key | {"kid": "demo", "use": "sig", "alg": "ES256"}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
