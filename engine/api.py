@@ -8,13 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from engine.domain.artifact import Digest, Tag, Version
+from engine.domain.artifact import Tag, Version
 from engine.domain.audit import Anchor, AuditReport
 from engine.domain.environment import Enforcement, Environment, tags_of
 from engine.domain.errors import ArtifactNotFoundError, SignatureVerificationError
 from engine.domain.identity import Directory
-from engine.domain.impact.analysis import ImpactAnalysis, impact_analysis
-from engine.domain.impact.content import read_content
 from engine.domain.ledger import LedgerEntry
 from engine.domain.manifest import Manifest
 from engine.domain.mirroring import SyncReport
@@ -40,6 +38,7 @@ if TYPE_CHECKING:  # few commands need these
     from engine.domain.change import Change
     from engine.domain.promotion_proof import PromotionProof
     from engine.domain.tlog.checkpoint import Checkpoint
+    from engine.execution.version_comparer import VersionComparer
     from engine.execution.version_reader import VersionReader
 
 Result_ = TypeVar("Result_")
@@ -120,19 +119,6 @@ class Engine:
         """End all running gates; the next server runs them again."""
         self.runner.gate_runner.stop()
 
-    def fetch(self, digest: Digest) -> Manifest:
-        """Fetch the manifest of `digest`; ArtifactNotFoundError without one."""
-        manifest = self.runner.registry.fetch(digest)
-        if manifest is None:
-            raise ArtifactNotFoundError(f"{digest.short} is no longer in {self.reference}")
-        return manifest
-
-    def impact(self, running: Manifest, coming: Manifest) -> ImpactAnalysis:
-        """Compare the content of two artifacts: breaking changes and affected products."""
-        blob = self.runner.registry.blob
-        before, after = read_content(running, blob), read_content(coming, blob)
-        return impact_analysis(before, after, (), self.now())
-
     def status(self, environment: str | None = None) -> tuple[EnvironmentStatus, ...]:
         """
         Read the status of all environments, or of one; two requests each, in parallel.
@@ -148,6 +134,13 @@ class Engine:
         from engine.execution.version_reader import VersionReader
 
         return VersionReader(self.runner, self.submit, self.status)
+
+    @cached_property
+    def comparer(self) -> "VersionComparer":
+        """The comparer of versions and artifacts, which caches its results."""
+        from engine.execution.version_comparer import VersionComparer
+
+        return VersionComparer(self.runner, self.artifact)
 
     def _environments(self, environment: str | None) -> tuple[Environment, ...]:
         path = self.path

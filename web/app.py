@@ -17,7 +17,7 @@ from engine.domain.errors import PromotionError
 from engine.domain.impact.delta import describe
 from engine.domain.impact.products import merge_spellings
 from engine.domain.product import UNNAMED, with_product
-from engine.domain.text import iso_time
+from engine.domain.text import iso_time, size_text
 from web import formatting, record_pages  # noqa: F401 - it adds its routes to the pages
 from web.api_commands import orders
 from web.api_deployments import reports
@@ -167,7 +167,7 @@ def _prepare_templates(app: Flask, site: Shared) -> None:
     environment.finalize = _finalize
     helpers: dict[str, Callable[..., object]] = {
         name: getattr(formatting, name)
-        for name in ("address", "ago", "breakable", "moment", "short", "size", "span", "spoken")
+        for name in ("address", "ago", "breakable", "moment", "short", "span", "spoken")
     }
     helpers["lines"] = lambda text: formatting.lines(_commands(text))
     environment.filters.update(
@@ -177,6 +177,7 @@ def _prepare_templates(app: Flask, site: Shared) -> None:
         described=describe,
         merged=merge_spellings,
         shortened=shortened,
+        size=size_text,
         unlabelled=without_label,
     )
     environment.globals.update(

@@ -1,18 +1,18 @@
 """The page that compares two versions."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from engine.domain.artifact import Digest, Version
 from engine.domain.errors import UsageError
-from engine.domain.impact.commits import REVISION
-from engine.domain.impact.delta import Release
-from engine.domain.manifest import ManifestView
+from engine.domain.impact.comparison import Comparison
 from engine.domain.parsing import parse_version
 from engine.domain.scan import findings_of
 from engine.domain.selection import Selection
+from engine.domain.status import EnvironmentStatus
 from web.concurrency_limit import limit_concurrency
 from web.page_blueprint import admit
 from web.site import Site, the_site
@@ -22,16 +22,6 @@ _PROMOTIONS = 20
 
 diffs = Blueprint("diff", __name__)
 diffs.before_request(admit)
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two artifacts. `size` is in bytes, `live` has the environments that run it."""
-
-    release: Release
-    size: int | None
-    revision: str | None
-    live: tuple[str, ...]
 
 
 @diffs.get("/diff")
@@ -50,38 +40,30 @@ def choose() -> AnyResponse | str:
 @diffs.get("/diff/<before>..<after>")
 def show(before: str, after: str) -> str:
     site = the_site()
-    with limit_concurrency("reading"):
-        site.records.refresh()
-        old, new = _side(site, before), _side(site, after)
-        digests = str(old.release.digest), str(new.release.digest)
-        same = old.release.digest == new.release.digest
-        return render_template(
-            "diff.html",
-            old=old,
-            new=new,
-            content=None if same else site.compare(*digests),
-            delta=None if same else site.compare_releases(old.release, new.release),
-            now=site.platform.engine.now(),
-        )
-
-
-def _side(site: Site, text: str) -> Side:
-    """Find the artifact of a version; UsageError for other text."""
-    version = parse_version(text)
-    _, manifest = site.platform.engine.artifact(version)
-    try:
-        view = manifest.view
-    except ValueError:
-        view = ManifestView(schema_version=2)
-    return Side(
-        release=Release(str(version), manifest.digest, _findings(site, version, manifest.digest)),
-        size=None if view.layers is None else sum(layer.size for layer in view.layers),
-        revision=view.annotations.get(REVISION),
-        live=tuple(r.name for r in site.board.look().rows if r.latest == manifest.digest),
+    found = compare_versions(
+        site, parse_version(before), parse_version(after), site.board.look().rows
+    )
+    return render_template(
+        "diff.html",
+        old=found.before,
+        new=found.after,
+        content=found.content,
+        delta=found.delta,
+        now=site.platform.engine.now(),
     )
 
 
-def _findings(site: Site, version: Version, digest: Digest) -> str | None:
+def compare_versions(
+    site: Site, before: Version, after: Version, rows: Sequence[EnvironmentStatus]
+) -> Comparison:
+    """Compare two versions, with the scans that the copy of the ledgers names."""
+    with limit_concurrency("reading"):
+        site.records.refresh()
+        comparer = site.platform.engine.comparer
+        return comparer.versions(before, after, rows, partial(_find_scan, site))
+
+
+def _find_scan(site: Site, version: Version, digest: Digest) -> str | None:
     """Return the digest of the newest kept scan of an artifact."""
     promotions = Selection(version=version, kind="promotion")
     for kept in site.records.store.page(promotions, _PROMOTIONS):

@@ -10,8 +10,6 @@ from engine.domain.text import iso_time, largest_unit, printable, whole_duration
 # Versions up to this length fit into one line.
 _LONG = 14
 _SEPARATOR = re.compile(r"(?<=[-._])")
-_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
-_MOST_BYTES = 1024**6
 
 
 class Prepared(str):
@@ -75,16 +73,6 @@ def address(name: str) -> Markup:
 def short(digest: str | None) -> str:
     """Shorten a digest to twelve hex digits."""
     return digest.removeprefix("sha256:")[:12] if digest else ""
-
-
-def size(count: int) -> str:
-    """Format bytes: `812 B`, `1.4 MiB`. A hostile manifest may name any number."""
-    if count > _MOST_BYTES:
-        return "more than 1 EiB"
-    amount, unit = float(count), 0
-    while amount >= 1024 and unit < len(_SIZES) - 1:
-        amount, unit = amount / 1024, unit + 1
-    return f"{amount:.0f} {_SIZES[unit]}" if unit == 0 else f"{amount:.1f} {_SIZES[unit]}"
 
 
 def terminal(output: bytes) -> Prepared:

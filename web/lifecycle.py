@@ -28,7 +28,6 @@ from engine.platform import Platform, Products
 from engine.ports.change_store import Event
 from web.app import create_app
 from web.audit_runner import Auditor
-from web.change_diff import comparing, comparing_releases
 from web.dora_reader import DoraReader
 from web.ended_sessions import EndedSessions
 from web.event_feed import Feed
@@ -116,8 +115,6 @@ def _site(tables: Database, platform: Platform) -> Site:
         records=records,
         board=Board(platform, records),
         auditor=Auditor(platform.engine),
-        compare=comparing(platform.engine),
-        compare_releases=comparing_releases(platform.engine),
         dora_reader=DoraReader(records),
     )
 

@@ -7,6 +7,7 @@ from flask import render_template, request
 from markupsafe import Markup
 
 from engine.bootstrap.server import CachedRecord
+from engine.domain.artifact import Digest
 from engine.domain.change import Change
 from engine.domain.errors import PromotionError, StoreUnavailableError
 from engine.domain.operator import Operator
@@ -169,7 +170,7 @@ def _difference(site: Site, found: Change) -> object:
     if not running or not found.digest or running == found.digest:
         return None
     try:
-        return site.compare(running, found.digest)
+        return site.platform.engine.comparer.content(Digest(running), Digest(found.digest))
     except PromotionError as error:
         return str(error)
 

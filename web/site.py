@@ -17,7 +17,6 @@ from engine.domain.names import Names
 from engine.domain.rights import Rights
 from engine.platform import Platform, Products
 from web.audit_runner import Auditor
-from web.change_diff import Compare, CompareReleases
 from web.dora_reader import DoraReader
 from web.ended_sessions import EndedSessions
 from web.event_feed import Feed
@@ -67,8 +66,6 @@ class Site:
     records: Records
     board: Board
     auditor: Auditor
-    compare: Compare
-    compare_releases: CompareReleases
     dora_reader: DoraReader
     answering: threading.Lock = field(default_factory=threading.Lock)
     shared_view: SharedView = field(default_factory=SharedView)

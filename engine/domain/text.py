@@ -28,6 +28,8 @@ _SECRETS = re.compile(
 _MASK = "…"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
+_MOST_BYTES = 1024**6
 _LAST_LINES, _LINE_WIDTH = 40, 500
 _MAX_MASKED = 4000
 
@@ -92,6 +94,16 @@ def whole_duration(seconds: float) -> str:
     """Format a duration in whole units of the largest size: `12 s`, `5 min`, `3 h`, `12 d`."""
     size, unit = largest_unit(seconds)
     return f"{int(seconds // size)} {unit}"
+
+
+def size_text(count: int) -> str:
+    """Format bytes: `812 B`, `1.4 MiB`. A hostile manifest may name any number."""
+    if count > _MOST_BYTES:
+        return "more than 1 EiB"
+    amount, unit = float(count), 0
+    while amount >= 1024 and unit < len(_SIZES) - 1:
+        amount, unit = amount / 1024, unit + 1
+    return f"{amount:.0f} {_SIZES[unit]}" if unit == 0 else f"{amount:.1f} {_SIZES[unit]}"
 
 
 def mask_secrets(text: str) -> str:

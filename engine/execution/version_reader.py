@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from engine.context.comparison import compare_releases
 from engine.context.source_facts import find_rollback
 from engine.domain.artifact import Version
 from engine.domain.errors import RegistryError, VersionNotPromotedError
-from engine.domain.impact.delta import Delta, Release
 from engine.domain.ledger import LedgerEntry
 from engine.domain.parsing import parse_version
 from engine.domain.record import PromotionRecord, RollbackRecord
@@ -137,10 +135,6 @@ class VersionReader:
         every = select_versions(listed.tags, listed.statuses)
         found = [each for each in every if text.casefold() in each.casefold()][:limit]
         return place_versions(self._runner.path, listed.tags, listed.statuses, found)
-
-    def compare(self, before: Release, after: Release) -> Delta:
-        """Compare scans, packages and commits of two releases; see `compare_releases`."""
-        return compare_releases(self._runner.registry, before, after)
 
     def tags(self, statuses: Statuses, patience_seconds: float | None = None) -> VersionTags:
         """
