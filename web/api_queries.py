@@ -18,6 +18,7 @@ from engine.domain.trace import trace_id
 from engine.domain.versions import with_changes
 from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse, ChangeTimelineResponse
+from engine.responses.diff import VersionDiffResponse
 from engine.responses.record import HistoryPageResponse, RecordResponse
 from engine.responses.signature import SignatureResponse
 from engine.responses.status import (
@@ -29,6 +30,7 @@ from engine.responses.versions import VersionsResponse
 from engine.responses.waivers import WaiversResponse
 from engine.responses.webhooks import WebhooksResponse
 from web.authentication import admit_reader, must_view
+from web.diff_page import compare_versions
 from web.follow_token import HEADER, admits
 from web.history_query import asked, cursor, page_size, read_page
 from web.pages import change_of
@@ -101,6 +103,17 @@ def versions() -> Response:
     page = reader.page(seen.rows, _limit(), after or None, environment or None)
     page = replace(page, rows=with_changes(page.rows, seen.pending, recent_failures(site)))
     return jsonify(VersionsResponse.of(page, seen.rows, _trace()).document())
+
+
+@api.get("/diff")
+def diff() -> Response:
+    """Return the differences between two versions, like the page."""
+    before, after = (request.args.get(name, "").strip() for name in ("from", "to"))
+    if not before or not after:
+        raise UsageError("Name two versions to compare: ?from=v1.2.0&to=v1.3.0")
+    versions = parse_version(before), parse_version(after)
+    found = compare_versions(the_site(), *versions, _seen().rows)
+    return jsonify(VersionDiffResponse.of(found, _trace()).document())
 
 
 @api.get("/changes")

@@ -10,6 +10,7 @@ from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse, ChangeTimelineResponse
 from engine.responses.common import Document, ErrorResponse
 from engine.responses.deployments import ReportedResponse, RolloutResponse
+from engine.responses.diff import VersionDiffResponse
 from engine.responses.dora import DoraResponse
 from engine.responses.freeze import (
     AcknowledgeResponse,
@@ -93,6 +94,7 @@ _RESPONSES = (
     UnlockResponse,
     UnwaiveResponse,
     VerdictResponse,
+    VersionDiffResponse,
     VersionsResponse,
     WaiversResponse,
     WebhooksResponse,
@@ -114,7 +116,7 @@ def description(server: Shared) -> Response:
             "servers": [{"url": server.web.base_url or "/"}],
             "paths": _server_paths(server)
             | _placed(
-                _paths() | _hand_off_paths() | _versions_path() | _command_paths(),
+                _paths() | _hand_off_paths() | _versions_paths() | _command_paths(),
                 server.products.several,
             ),
             "components": {
@@ -198,12 +200,17 @@ def _paths() -> dict[str, Document]:
     }
 
 
-def _versions_path() -> dict[str, Document]:
+def _versions_paths() -> dict[str, Document]:
     environment = query("environment", "only versions that are or were in this environment")
     after = query("after", "`next` of the page before")
     asked = (environment, after, limit())
+    pair = [
+        query(name, f"the {place} version, like v1.2.0", minLength=1) | {"required": True}
+        for name, place in (("from", "first"), ("to", "second"))
+    ]
     return {
-        "/api/v1/versions": get("Published versions, newest first", ref(VersionsResponse), *asked)
+        "/api/v1/versions": get("Published versions, newest first", ref(VersionsResponse), *asked),
+        "/api/v1/diff": get("Differences of two versions", ref(VersionDiffResponse), *pair),
     }
 
 

@@ -50,6 +50,7 @@ PLACES = st.sampled_from(
         *("/readyz", "/metrics", "/openapi.json", "/events", "/api/v1/status", "/api/v1/history"),
         *("/api/v1/changes", "/api/v1/changes/{}", "/api/v1/changes/{}/output/{}", "/api/v1/audit"),
         *("/api/v1/environments/{}", "/api/v1/webhooks", "/api/v1/versions", "http://x/{}"),
+        "/api/v1/diff",
     ]
 )
 NAMES = ["limit", "after", "before", "environment", "version", "operator", "kind", "digest"]

@@ -18,6 +18,7 @@ PAGES = (
     *("/", "/changes", "/history", "/audit", "/environments/staging", "/sign-in", "/metrics"),
     *("/readyz", "/healthz", "/openapi.json", "/api/v1/status", "/api/v1/changes?state=all"),
     *("/api/v1/history", "/api/v1/audit", "/api/v1/webhooks", "/api/v1/versions"),
+    "/api/v1/diff?from=v1.0.0&to=v1.0.0",
 )
 
 

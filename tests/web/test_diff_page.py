@@ -139,11 +139,48 @@ def test_history_and_change_link_to_the_page(stage: Stage) -> None:
     assert 'href="/diff/v1.0.0..v1.1.0"' in stage.get(f"/changes/{second.id}")
 
 
+def test_api_has_the_differences_of_the_page(stage: Stage) -> None:
+    found = stage.json("/api/v1/diff?from=v1.0.0&to=v1.1.0")
+
+    versions = [
+        (each["version"], each["environments"]) for each in (found["before"], found["after"])
+    ]
+    assert versions == [("v1.0.0", []), ("v1.1.0", ["staging"])]
+    delta, content = found["delta"], found["content"]
+    assert [each["id"] for each in delta["vulnerabilities"]["fixed"]] == ["CVE-1"]
+    assert (delta["vulnerabilities"]["new_count"], delta["packages"]["added_count"]) == (2, 1)
+    assert delta["compare_url"] == f"{SOURCE}/compare/{'a' * 40}...{'b' * 40}"
+    assert [each["change"] for each in content["layers"]] == ["altered"]
+    assert [each["name"] for each in content["annotations"]] == [
+        "org.opencontainers.image.revision"
+    ]
+    assert stage.json("/api/v1/diff?from=v1.1.0&to=v1.1.0")["identical"] is True
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "said"),
+    [
+        ("from=v1.0.0&to=latest", 400, "is a tag that moves"),
+        ("from=v1.0.0", 400, "Name two versions to compare: ?from=v1.2.0&to=v1.3.0"),
+        ("from=v1.0.0&to=v9.9.9", 404, "There is no v9.9.9"),
+    ],
+)
+def test_api_refuses_what_the_page_refuses(
+    stage: Stage, query: str, status: int, said: str
+) -> None:
+    answer = stage.client.get(f"/api/v1/diff?{query}")
+
+    assert answer.status_code == status
+    assert said in answer.json["error"]["message"]
+
+
 def test_strangers_get_no_comparison(tmp_path: Path) -> None:
     with stage_in(tmp_path, PROXY) as stage:
         stage.publish("v1.0.0")
         answer = stage.client.get("/diff/v1.0.0..v1.0.0")
+        of_api = stage.client.get("/api/v1/diff?from=v1.0.0&to=v1.0.0")
 
+    assert of_api.status_code == 401
     assert answer.status_code == 303
     assert answer.location.startswith("/sign-in")
 
@@ -153,8 +190,12 @@ def test_pages_of_hidden_products_do_not_exist(tmp_path: Path) -> None:
     with company(replace(shop_of_bob, web=MEMBERS), web=MEMBERS) as shop:
         shown = shop.get("/p/checkout/diff/v1.0.0..v1.0.0", BOB)
         shop.get("/p/checkout/diff/v1.0.0..v1.0.0", "stranger", 404)
+        place = "/api/v1/products/checkout/diff?from=v1.0.0&to=v1.0.0"
+        identical = shop.json(place, BOB)["identical"]
+        shop.json(place, "stranger", 404)
 
     assert "the same artifact" in shown
+    assert identical is True
 
 
 def test_page_is_accessible_on_a_phone_too(browser: Browser, stage: Stage, axe: str) -> None:
