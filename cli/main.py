@@ -42,6 +42,7 @@ platform = LazyGroup(
         "review": ("cli.commands.freeze:review", "Review a break-glass of another person."),
         "status": ("cli.commands.status:status", "Show which version each environment runs."),
         "versions": ("cli.commands.versions:versions", "List published versions, newest first."),
+        "diff": ("cli.commands.diff:diff", "Show the differences between two versions."),
         "windows": ("cli.commands.windows:windows", "Show when environments open and close."),
         "dora": ("cli.commands.dora:dora", "Show how often and how safely versions change."),
         "attest": ("cli.commands.attest:attest", "State which versions may run."),
@@ -73,7 +74,7 @@ platform.add_command(audit)
 
 _OFTEN = (
     *("promote", "rollback", "release", "lock", "unlock"),
-    *("status", "versions", "changes", "open"),
+    *("status", "versions", "diff", "changes", "open"),
 )
 _DECISIONS = ("approve", "reject", "cancel")
 

@@ -15,6 +15,7 @@ from cli.remote.client import Api, quoted
 from cli.remote.errors import absent, known
 from cli.remote.follow_change import Following, output_of
 from cli.remote.pagination import records
+from cli.remote.request_bodies import fields_of_incident, fields_of_overrides, optional_reason
 from cli.remote.responses import StrangeAnswerError, is_judged, lists_registries, names_change, read
 from cli.render import audit, freeze, keys, promotion, rollback, signature, sync, waivers, webhooks
 from cli.render import change as changes
@@ -25,11 +26,11 @@ from engine.domain.audit import Anchor
 from engine.domain.change import ChangeState
 from engine.domain.errors import UsageError
 from engine.domain.gate import GateKind
-from engine.domain.overrides import Overrides
 from engine.domain.text import reason_text
 from engine.responses.audit import AuditResponse
 from engine.responses.change import ChangeResponse
 from engine.responses.common import Response
+from engine.responses.diff import VersionDiffResponse
 from engine.responses.dora import DoraResponse
 from engine.responses.freeze import FREEZE_RESPONSES, FreezeInput, FreezeResponse
 from engine.responses.keys import RotationsResponse
@@ -96,7 +97,7 @@ class Commands:
             "version": typed.version,
             "from": typed.source,
             "to": typed.target,
-            **_overrides(typed.overrides),
+            **fields_of_overrides(typed.overrides),
             **({"at": typed.at} if typed.at is not None else {}),
         }
         if typed.dry_run:
@@ -108,7 +109,7 @@ class Commands:
         return changes.render_promotion(typed, change)
 
     def roll_back(self, typed: RollbackInput, wait_seconds: int) -> Answer:
-        body = typed.body | _incident(typed.incident)
+        body = typed.body | fields_of_incident(typed.incident)
         if typed.dry_run:
             document = self.api.order("rollbacks", body | {"dry_run": True}, answers=is_judged)
             return rollback.render_dry_run(read(RollbackResponse, document))
@@ -147,7 +148,7 @@ class Commands:
         body = {
             "add": [key.public_key for key in typed.add],
             "retire": [k if isinstance(k, str) else k.public_key for k in typed.retire],
-            **(_why(typed.reason or None) or {}),
+            **(optional_reason(typed.reason or None) or {}),
         }
         names = environments or [row.environment for row in rows]
         rotate = partial(self._frozen, body=body)
@@ -155,7 +156,7 @@ class Commands:
 
     def approve(self, change_id: str, reason: str | None) -> Answer:
         with absent(change_id):
-            self.api.post(f"changes/{quoted(change_id)}/approve", _why(reason))
+            self.api.post(f"changes/{quoted(change_id)}/approve", optional_reason(reason))
         return changes.render_approved(Following(self.api, change_id, TerminalProgress()).settled())
 
     def reject(self, change_id: str, reason: str) -> Answer:
@@ -166,7 +167,7 @@ class Commands:
 
     def cancel(self, change_id: str, reason: str | None) -> Answer:
         with absent(change_id):
-            document = self.api.post(f"changes/{quoted(change_id)}/cancel", _why(reason))
+            document = self.api.post(f"changes/{quoted(change_id)}/cancel", optional_reason(reason))
         return changes.render_cancelled(read(ChangeResponse, document))
 
     def reschedule(self, change_id: str, at: str) -> Answer:
@@ -203,6 +204,9 @@ class Commands:
 
     def dora(self, since: str) -> DoraResponse:
         return read(DoraResponse, self.api.get("dora", {"since": since}))
+
+    def diff(self, before: str, after: str) -> VersionDiffResponse:
+        return read(VersionDiffResponse, self.api.get("diff", {"from": before, "to": after}))
 
     def versions(self, environment: str | None, limit: int, after: str | None) -> Answer:
         query = {"environment": environment, "limit": str(limit), "after": after}
@@ -284,17 +288,3 @@ class _Submitted(Response):
     """The fields of a promotion or rollback answer that following the change needs."""
 
     change_id: str
-
-
-def _overrides(overrides: Overrides) -> dict[str, Json]:
-    """Return the overrides that are set; the server rejects a reason without any."""
-    fields = asdict(overrides) | _incident(overrides.incident)
-    return {name: value for name, value in fields.items() if value}
-
-
-def _incident(incident: str) -> dict[str, Json]:
-    return {"break_glass": True, "incident": incident} if incident else {}
-
-
-def _why(reason: str | None) -> dict[str, str] | None:
-    return None if reason is None else {"reason": reason}

@@ -18,6 +18,7 @@ from engine.responses.change import ChangeResponse, ChangesResponse, GateOutputR
 from engine.responses.checkpoints import CheckpointsResponse, ExportResponse
 from engine.responses.common import ErrorResponse, FailureResponse
 from engine.responses.deployments import ReportedResponse, RolloutResponse
+from engine.responses.diff import VersionDiffResponse
 from engine.responses.doctor import DoctorResponse
 from engine.responses.dora import DoraResponse
 from engine.responses.freeze import (
@@ -115,6 +116,7 @@ ANSWERS: dict[str, tuple[Any, ...]] = {
     "platform retention": (RetentionResponse,),
     "platform waivers": (WaiversResponse,),
     "platform versions": (VersionsResponse,),
+    "platform diff": (VersionDiffResponse,),
     "platform changes": (ChangesResponse,),
     "platform changes show": (ChangeResponse, GateOutputResponse, FailureResponse),
     "platform approve": (ChangeResponse, FailureResponse),

@@ -33,7 +33,7 @@ def test_version_is_printed(tmp_path: Path) -> None:
 
 SHORT_FORMS = (
     *("promote", "rollback", "release", "lock", "unlock", "status", "versions"),
-    *("changes", "open", "approve", "reject", "cancel"),
+    *("diff", "changes", "open", "approve", "reject", "cancel"),
     *("history", "audit"),
 )
 
