@@ -101,6 +101,8 @@ def registry_lines(outcomes: tuple[RegistrySync, ...]) -> list[str]:
 
 
 def gates_lines(gates: tuple[GateResult, ...]) -> list[str]:
+    if not gates:
+        return []
     passed = [g for g in gates if g.status in (GateStatus.PASSED, GateStatus.WARNING)]
     return [f"  Gates passed: {len(passed)} of {len(gates)}", *scan_lines(gates)]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.issuer import issuer
 from tests.builders import Artifact, image
 from tests.peers import oci_layout
 from tests.scenarios.commands import Floe
@@ -246,3 +247,25 @@ def test_rollback_that_needs_approval_waits_as_a_change(tmp_path: Path) -> None:
     assert (document["outcome"], document["rollback_id"]) == ("pending", None)
     assert [change["change_id"] for change in listed.document["changes"]] == [document["change_id"]]
     assert listed.document["changes"][0]["action"] == "rollback"
+
+
+def test_approved_rollback_names_the_version_that_it_quarantines(tmp_path: Path) -> None:
+    floe = platform(
+        tmp_path,
+        "{environments: [{name: dev}, {name: prod, approvals: {required: 1, rollback: true}}]}",
+    )
+    with issuer() as people:
+        oidc = (
+            f"identity: {{trust_os_user: true, oidc: [{{issuer: '{people.url}', audience: floe}}]}}"
+        )
+        file = tmp_path / "manifest.yaml"
+        file.write_text(file.read_text().replace(TRUSTING.strip(), oidc))
+        _, asked, _ = roll_back(floe, "v1.2.2", "--output", "json")
+        bob = Floe(tmp_path, {"FLOE_ID_TOKEN": people.token("bob@acme.com")})
+
+        done = bob.run("platform", "approve", json.loads(asked)["change_id"])
+
+    assert done.code == 0, done.err
+    assert "  Quarantined: v1.2.3. To promote it again: floe platform release v1.2.3" in done.out
+    assert "Gates passed" not in done.out
+    assert json.loads(asked)["quarantined"] is None

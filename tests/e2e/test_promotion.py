@@ -39,7 +39,7 @@ def test_promotion_is_verified_announced_approved_and_carried_out(slack):
     assert "tests" in block_text(thread[1])
     assert len([m for m in slack.slack.messages() if "v0.7.0:" in m["text"]]) == 1
     [shown] = [text for text in slack.slack.private_texts(ALICE) if "v0.7.0" in text]
-    assert shown.startswith("Requested ")
+    assert shown.startswith("Checking `v0.7.0")
     assert slack.change(change_of(root)).approvals[0].operator == "bob@acme.com"
 
 
