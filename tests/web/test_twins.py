@@ -105,7 +105,7 @@ def test_failures_use_the_error_document(stage: Stage, path: str, status: int, c
     assert document["trace_id"] == "b" * 32
 
 
-_ASKED = {"env": "prod", "digest": f"sha256:{'0' * 64}"}
+_ASKED = {"env": "prod", "digest": f"sha256:{'0' * 64}", "from": "v1.0.0", "to": "v1.1.0"}
 
 
 def test_answers_match_the_description(busy: Stage) -> None:
