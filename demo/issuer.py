@@ -125,8 +125,9 @@ def main() -> int:
         with issuer(parser.parse_args().port) as provider:
             print(f"Signs in {', '.join(PEOPLE)} without a password: {provider.url}", flush=True)
             signal.pause()
-    except OSError as error:
-        print(f"The provider cannot start: {error}. Choose another --port", file=sys.stderr)
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        print(f"The provider cannot start: {why}. Choose another --port", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0

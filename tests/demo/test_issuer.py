@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,6 +71,19 @@ def test_one_person_requests_as_alice_and_approves_as_bob(url: str) -> None:
             page.get_by_role("button", name="Approve v0.0.1 for prod").click()
 
             expect(page.get_by_role("main")).to_contain_text("promoted", timeout=60_000)
+
+
+@pytest.mark.parametrize("port", ["taken", "99999"])
+def test_port_that_cannot_be_used_is_one_sentence(port: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        number = str(other.getsockname()[1]) if port == "taken" else port
+        command = [sys.executable, "-m", "demo.issuer", "--port", number]
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("The provider cannot start: ")
+    assert ran.stderr.endswith("Choose another --port\n")
+    assert ran.stderr.count("\n") == 1
 
 
 def _request(browser: Browser, url: str) -> str:
