@@ -42,7 +42,9 @@ def test_page_and_command_print_the_same_figures(delivered: Stage) -> None:
     shown = figures(page)
     assert list(shown) == ["dev", "staging", "prod"]
     assert shown["prod"][3] == "50% (1)"
-    for name, texts in shown.items():
+    for name, on_page in shown.items():
+        # The page has a dash for a figure that is not known.
+        texts = [text.replace("–", "-") for text in on_page]
         assert re.search(r"^\s*" + r"\s+".join(map(re.escape, [name, *texts])), printed, re.M)
 
 

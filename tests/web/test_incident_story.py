@@ -68,7 +68,7 @@ def test_incident_from_the_lock_to_the_review(browser: Browser, shop: Company) -
             expect(page.get_by_text("was rolled back from v2.0.0").first).to_be_visible()
             break_the_glass(page)
             page.goto(_PROD)
-            expect(page.get_by_text("not the person who used it")).to_be_visible()
+            expect(page.get_by_text("so another person must review it")).to_be_visible()
             expect(page.get_by_label("Your review")).to_have_count(0)
         with page_of(browser, url, extra_http_headers={"X-Forwarded-Email": "carol"}) as page:
             review(page, "right: it was down")
