@@ -67,6 +67,9 @@ class Records:
     guard: HeadGuard | None = None
     heads: dict[str, ReadHead] = field(default_factory=dict)
     _refreshing: threading.Lock = field(default_factory=threading.Lock)
+    # Counts the refreshes of all environments that began; the last of them had this result.
+    _begun: int = 0
+    _complete: bool = False
     # The environments that `run` reads next, unless it is time to read all of them.
     _moved: set[str] = field(default_factory=set)
     _all_due: float = -math.inf
@@ -77,21 +80,30 @@ class Records:
         Read new entries, and a step of older ones, of all environments or of `names`; return
         whether their copy is complete.
 
-        Never raises: on an error the copy stays unchanged, and `errors` has the error.
+        Callers at the same time share one that began after they asked. Never raises: on an error
+        the copy stays unchanged, and `errors` has the error.
         """
-        chosen = [each for each in self.environments if names is None or each in names]
+        begun = self._begun
         with self._refreshing:
-            try:
-                covered = self.store.cached_ranges()
-            except PromotionError as error:
-                self.errors = dict.fromkeys(self.environments, error)
-                _log.info("the copy of the records not read: %s", error)
-                return False
-            # A list, not a generator: every environment is read.
-            complete = all([self._refresh(name, covered.get(name)) for name in chosen])
-            if not self.errors and names is None:
+            if self._begun > begun:
+                return self._complete
+            if names is not None:
+                return self._read([each for each in self.environments if each in names])
+            self._begun += 1
+            self._complete = self._read(self.environments)
+            if not self.errors:
                 self.read_at = self.clock.now()
-            return complete
+            return self._complete
+
+    def _read(self, names: Sequence[str]) -> bool:
+        try:
+            covered = self.store.cached_ranges()
+        except PromotionError as error:
+            self.errors = dict.fromkeys(self.environments, error)
+            _log.info("the copy of the records not read: %s", error)
+            return False
+        # A list, not a generator: every environment is read.
+        return all([self._refresh(name, covered.get(name)) for name in names])
 
     def error(self, environment: str | None = None) -> PromotionError | None:
         """The error of the last refresh of `environment`, or of any environment."""

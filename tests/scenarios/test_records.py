@@ -1,6 +1,9 @@
 """The local copy of the ledgers for the pages: complete, incremental, and never trusted."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +22,7 @@ from engine.domain.selection import Selection
 from engine.ports import LedgerReader
 from engine.ports.record_cache import CachedRecord
 from tests.conftest import Place
+from tests.scenarios.changing import until
 from tests.scenarios.engines import BOB, engine_on, promote
 from tests.scenarios.verbs import artifact, build_and_promote, lock, roll_back, unlock
 
@@ -77,9 +81,11 @@ class NotedLedger:
 
     ledger: LedgerReader
     read: list[str] = field(default_factory=list)
+    pause: Callable[[], object] = lambda: None
 
     def head(self, environment: str) -> LedgerEntry | None:
         self.read.append(environment)
+        self.pause()
         return self.ledger.head(environment)
 
     def __getattr__(self, name: str) -> Any:
@@ -188,3 +194,22 @@ def test_recent_versions_are_listed_with_their_environments(
         ("v1.0.0", "prod"),
         ("v1.1.0", "staging"),
     }
+
+
+def test_simultaneous_refreshes_are_shared(place: Place, engine: Engine, records: Records) -> None:
+    build_and_promote(place, engine, "v1.0.0")
+    noted, go = NotedLedger(records.ledger), threading.Event()
+    records.ledger = cast(LedgerReader, noted)
+    noted.pause = go.wait
+
+    with ThreadPoolExecutor(20) as pool:
+        first = pool.submit(records.refresh)
+        assert until(lambda: bool(noted.read))
+        others = [pool.submit(records.refresh) for _ in range(19)]
+        time.sleep(0.2)
+        build_and_promote(place, engine, "v1.1.0")
+        go.set()
+        assert all(each.result(30) for each in (first, *others))
+
+    assert len(noted.read) == 2 * len(engine.path.names)
+    assert len(records.store.page(EVERYTHING, 100)) == 2
