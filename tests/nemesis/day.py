@@ -25,6 +25,7 @@ from tests.bot.crowd_platform import CrowdPlatform
 from tests.bot.fake_slack import FakeSlack, fake_slack
 from tests.builders import image
 from tests.nemesis.replicas import Places, Replica, replicas
+from tests.nemesis.report import sentences
 from tests.nemesis.troubles import Nemesis
 from tests.nemesis.writers import Writers
 from tests.peers import raw
@@ -92,7 +93,12 @@ class Day:
             crowded.prepare(slack)
             manifest = self._manifest(crowded, people)
             outcome = self._played(cases, slack, manifest, people)
-            outcome.counts += self._reckoned(cases, slack, manifest, outcome.writers)
+            try:
+                outcome.counts += self._reckoned(cases, slack, manifest, outcome.writers)
+            except Exception as problem:
+                # The figures of a day that took an hour are worth keeping.
+                problem.add_note("\n".join(sentences(outcome)))
+                raise
             return outcome
 
     @property

@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 from statistics import median
+from typing import TYPE_CHECKING
 
-from tests.nemesis.day import Outcome
+if TYPE_CHECKING:
+    from tests.nemesis.day import Outcome
 
 
-def sentences(outcome: Outcome) -> Iterator[str]:
+def sentences(outcome: "Outcome") -> Iterator[str]:
     nemesis, writers, slack = outcome.nemesis, outcome.writers, outcome.crowd.slack
     rate = outcome.promotions / outcome.seconds
     yield f"{outcome.promotions} promotions in {outcome.seconds:.0f} s, {rate:.2f} a second"
