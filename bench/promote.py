@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.clients import Client, oras_on_a_layout, skopeo_on_a_layout, taggers
 from bench.platform import REPOSITORY, medians, opened, promoted, registry_host
-from bench.proxy import counting
+from bench.proxy import counting, delaying
 from bench.requests import counted
 from bench.rows import Row, beside
 from engine.adapters.registry.layout.registry import LayoutRegistry
@@ -78,7 +78,7 @@ def _counted(name: str, host: str, folder: Path) -> Iterator[Row]:
 def _timed(host: str, folder: Path, seconds: float, times: int, first: int) -> dict[str, float]:
     with ExitStack() as stack:
         # Without a delay, no proxy is needed.
-        place = stack.enter_context(counting(host, seconds))[0] if seconds else host
+        place = stack.enter_context(delaying(host, seconds)) if seconds else host
         floe = replace(Floe.on(f"oci://{place}/{REPOSITORY}", folder), fresh=True)
         registry = stack.enter_context(opened(place))
         local = stack.enter_context(engine_on(registry, folder, policy=_policy_of(floe)))

@@ -1,12 +1,14 @@
 """A proxy in front of a registry that counts requests and their waves."""
 
 import http.client
+import multiprocessing
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import Connection
 
 # Long relative to the machine's own delays, so that parallel requests overlap.
 LATENCY_SECONDS = 0.05
@@ -108,3 +110,23 @@ def counting(host: str, seconds: float = LATENCY_SECONDS) -> Iterator[tuple[str,
         proxy.shutdown()
         thread.join()
         proxy.server_close()
+
+
+@contextmanager
+def delaying(host: str, seconds: float) -> Iterator[str]:
+    """As `counting`, in a process of its own, which takes no processor time from the client's."""
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe()
+    process = spawn.Process(target=_serve, args=(host, seconds, theirs), daemon=True)
+    process.start()
+    try:
+        yield f"127.0.0.1:{ours.recv()}"
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _serve(host: str, seconds: float, ready: Connection) -> None:
+    proxy = _Proxy(host, seconds)
+    ready.send(proxy.server_port)
+    proxy.serve_forever()
