@@ -7,7 +7,7 @@ from itertools import islice
 
 from engine.domain.errors import PromotionError
 from engine.domain.ledger import LedgerEntry
-from engine.domain.names import canonical_name
+from engine.domain.names import Names, canonical_name
 from engine.domain.policy_changes import compare_policies
 from engine.domain.policy_document import MAX_POLICY_BYTES, PolicyDocument
 from engine.domain.record import PromotionRecord, RollbackRecord
@@ -25,10 +25,15 @@ _MAX_KEPT = 8
 
 @dataclass(frozen=True)
 class RuleHistory:
-    """Compares the rules of `policy` with those of older records; reads each document once."""
+    """
+    Compares the rules of `policy` with those of older records; reads each document once.
+
+    `groups` are those with any right now: a policy does not name all of them.
+    """
 
     policy: PolicyDocument
     registry: RegistryReader
+    groups: Names = field(default_factory=Names)
     _read: dict[str, PolicyDocument] = field(default_factory=dict)
 
     def warnings(self, ledger: LedgerReader, head: LedgerEntry | None) -> tuple[str, ...]:
@@ -56,13 +61,20 @@ class RuleHistory:
             for each in changes
             if each.kind is ChangeKind.LOOSER
             and each.environment in (None, name)
-            and not _is_idle_group(each, rules)
+            and not self._is_idle_group(each, rules)
         ]
         since = f"The rules of {name} became looser since the record {place}"
         warnings = [f"{since}: {text}" for text in looser[:_MAX_RULES]]
         if rest := len(looser) - len(warnings):
             warnings.append(f"{since}: {rest} more rules")
         return tuple(warnings)
+
+    def _is_idle_group(self, change: RuleChange, rules: str) -> bool:
+        """Whether `change` is about the members of a group without rights, now and in `rules`."""
+        name = canonical_name(change.rule)
+        group = name.removeprefix(_GROUPS)
+        text = json.dumps(group, ensure_ascii=False)[1:-1]
+        return name.startswith(_GROUPS) and text not in rules and group not in self.groups
 
     def _older(self, digest: str) -> PolicyDocument:
         if digest not in self._read:
@@ -94,13 +106,6 @@ def _rules_text(*documents: PolicyDocument) -> str:
         kept = {**rules, "identity": {**people, "groups": members}}
         found.append(json.dumps(kept, ensure_ascii=False))
     return canonical_name("".join(found))
-
-
-def _is_idle_group(change: RuleChange, rules: str) -> bool:
-    """Whether `change` is about the members of a group whose name is nowhere in `rules`."""
-    name = canonical_name(change.rule)
-    group = json.dumps(name.removeprefix(_GROUPS), ensure_ascii=False)[1:-1]
-    return name.startswith(_GROUPS) and group not in rules
 
 
 def _sentence(change: RuleChange) -> str:

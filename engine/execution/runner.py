@@ -97,7 +97,7 @@ class Runner:
 
     @cached_property
     def _rules(self) -> RuleHistory:
-        return RuleHistory(self.policy, self.registry)
+        return RuleHistory(self.policy, self.registry, self.rights.groups)
 
     @property
     def rewind_guard(self) -> RewindGuard:

@@ -17,6 +17,7 @@ from engine.domain.path import PromotionPath
 from engine.domain.plan import GateMode
 from engine.domain.policy_document import PolicyDocument, policy_tag
 from engine.domain.record import PromotionRecord, RollbackRecord
+from engine.domain.rights import Rights
 from tests.builders import image
 from tests.conftest import Place
 from tests.peers.fake_registry import FakeRegistry
@@ -135,6 +136,8 @@ def with_people(identity: Identity) -> PolicyDocument:
         ("sre", {}, True),
         ("testers", {"lockers": ("Testers",)}, True),
         ("testers", {"roles": ({"role": "approver", "groups": ["testers"]},)}, True),
+        # The document of the rules does not have the operators.
+        ("testers", {"operators": ("Testers",)}, True),
     ],
 )
 def test_members_of_a_group_are_a_rule_if_a_rule_names_it(
@@ -147,7 +150,8 @@ def test_members_of_a_group_are_a_rule_if_a_rule_names_it(
     with engine_on(place.registry, tmp_path, policy=before) as engine:
         build_and_promote(place, engine, "v1.0.0")
     place.push(artifact("v2.0.0"), "v2.0.0-dev")
-    with engine_on(place.registry, tmp_path, policy=after) as engine:
+    rights = Rights.of((), people=(), operators=identity.get("operators", ()))
+    with engine_on(place.registry, tmp_path, policy=after, rights=rights) as engine:
         found = warnings(engine)
 
     assert [f"identity.groups.{group} goes from" in each for each in found] == [True] * warns
