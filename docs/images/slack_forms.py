@@ -106,7 +106,10 @@ def _glass(shop: Workspace, page: Page, take: Take) -> None:
     page.locator(f'.thread-pane .msg[data-ts="{announced["ts"]}"]').wait_for()
     take("thread-break-glass", ".thread-pane")
     page.locator(".thread-x").click()
-    for user, words, name in ((ALICE, "used this break-glass", "refused"), (BOB, "Verdict", "form")):
+    for user, words, name in (
+        (ALICE, "used this break-glass", "refused"),
+        (BOB, "Verdict", "form"),
+    ):
         shop.slack.click(user, announced, "floe_review")
         shop.modal(words)
         page.locator(".modal").get_by_text(words).first.wait_for()

@@ -40,7 +40,7 @@ def test_artifact_the_gates_did_not_see_is_not_promoted(stage: Stage) -> None:
 
     assert ended.state is ChangeState.STALE
     assert ended.ended is not None
-    assert "digest" in ended.ended.message
+    assert "the artifact changed from" in ended.ended.message
     assert stage.tags() == before
 
 
