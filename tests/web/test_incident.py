@@ -202,7 +202,7 @@ def test_person_without_a_right_locks_nothing(behind_proxy: Stage) -> None:
     page = behind_proxy.get("/incident", stranger)
     assert f"Operator &#39;{stranger}&#39; is not authorized to lock" in page
     assert behind_proxy.platform.engine.status("prod")[0].lock is None
-    assert refused(behind_proxy, "prod") == [stranger]
+    assert until(lambda: refused(behind_proxy, "prod") == [stranger])
 
 
 def test_lock_of_every_environment_is_refused_where_the_person_has_no_right(
