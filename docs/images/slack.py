@@ -21,14 +21,9 @@ FILE = Path(__file__).with_name("slack.png")
 _LOOK = Path(__file__).with_name("slack.css")
 # local-slack does not render this markup; Slack shows it like this.
 _AS_SLACK_SHOWS = """() => {
-  const menus = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let text = walk.nextNode(); text; text = walk.nextNode()) {
     text.data = text.data.replace(/<!subteam\\^[^>]*>/g, "@release-managers");
-    if (/^\\[(multi_)?external_select\\]$/.test(text.data)) menus.push(text.parentElement);
-  }
-  for (const menu of menus) {
-    menu.outerHTML = '<select class="bk-select"><option>Type to search…</option></select>';
   }
 }"""
 _DRESS = """([css, scheme]) => {
