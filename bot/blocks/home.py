@@ -55,10 +55,7 @@ def render_home(
         header("environments", "Environments"),
         section("rows", environment_lines(rows, rendering) or "No environments."),
         header("own", "Your requests"),
-        section(
-            "requests",
-            own_lines([(change, rendering) for change in own]),
-        ),
+        section("requests", own_lines([(change, rendering) for change in own])),
         *_direct_messages(_mute_button(muted=muted)),
         context(
             "help", f"`{rendering.commands.promote} help` lists the commands · {format_time(at)}"
